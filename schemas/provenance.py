@@ -1,0 +1,100 @@
+"""Who did what to a row, in enough detail to prove every rule of its sub-task again (`provenance_json`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.taxonomy import AuditLabel, Policy
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Agent(_Frozen):
+    """A planner, refiner, verifier, writer or voice."""
+
+    name: str
+    version: str
+    prompt_sha256: str | None = None
+
+
+class AuditRecord(_Frozen):
+    """The trigger policy's judgement of one event's sound."""
+
+    event: int
+    label: AuditLabel
+    criterion: str | None
+    reason: str
+    confidence: float
+
+
+class CandidateRecord(_Frozen):
+    """One clip that was considered for an event, and what became of it."""
+
+    clip_id: str | None
+    generator: str | None
+    score: float | None
+    verdict: Literal["accept", "reprocess", "reject"]
+    reason: str
+
+
+class GroundingRecord(_Frozen):
+    """The cascade of one event: candidates in the order in which they were judged."""
+
+    event: int
+    threshold: float | None
+    candidates: tuple[CandidateRecord, ...]
+
+
+class ConditioningRecord(_Frozen):
+    """What TFJP kept of one event's clip: (clip start, clip end, start within the event), in 16 kHz samples."""
+
+    event: int
+    profile: str
+    spans: tuple[tuple[int, int, int], ...]
+    iterations: int
+    reason: str | None
+
+
+class SpeechRecord(_Frozen):
+    """One spoken event: its voice and its words as (word, start, end) in stream samples."""
+
+    event: int
+    voice: str
+    rate_wpm: int
+    words: tuple[tuple[str, int, int], ...]
+    words_estimated: bool
+    asr_check: str = "not_run"
+
+
+class PairRecord(_Frozen):
+    """The slot in which the two rows of a pair may differ."""
+
+    event: int
+    side: Literal["respond", "silent"]
+    slot_start_sample: int
+    slot_end_sample: int
+
+
+class Provenance(_Frozen):
+    """Version 1 of `provenance_json`."""
+
+    version: Literal[1] = 1
+    policy: Policy
+    planner: Agent
+    refiner: Agent
+    verifier: Agent
+    responder: Agent
+    auditor: Agent
+    audits: tuple[AuditRecord, ...]
+    grounding: tuple[GroundingRecord, ...]
+    conditioning: tuple[ConditioningRecord, ...]
+    speech: tuple[SpeechRecord, ...]
+    targets: tuple[int, ...]
+    """Events (indices into the row's `events`) that the instruction or question is about."""
+    step_events: tuple[int, ...]
+    """The event of each step of the stream plan, in order."""
+    pair: PairRecord | None = None
