@@ -1,0 +1,72 @@
+"""Which clips an event may be offered: top-k by FAISS among those of its split, least used first among equals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.library.library import Library
+from schemas.plan import Refinement
+from schemas.recipe import GroundingParams
+
+SPREAD = 8
+"""How many times `top_k` is looked at before near-equal scores are shuffled."""
+NEAR = 0.05
+"""Scores closer than this are equals: the least used clip comes first, then chance decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A clip proposed for an event, with its cosine similarity in [-1, 1]."""
+
+    clip_id: str
+    score: float
+
+
+class Usage:
+    """How many events each clip was offered to; a clip at its cap is offered no more."""
+
+    def __init__(self, cap: int | None) -> None:
+        self.cap = cap
+        self.counts: Counter[str] = Counter()
+
+    def open(self, clip_id: str) -> bool:
+        """Whether the clip may be offered once more."""
+        return self.cap is None or self.counts[clip_id] < self.cap
+
+
+def offers(
+    library: Library,
+    refinements: Sequence[Refinement],
+    *,
+    allowed: Collection[str],
+    params: GroundingParams,
+    usage: Usage,
+    rng: np.random.Generator,
+) -> list[tuple[Offer, ...]]:
+    """At most `top_k` clips for each refinement, best first, none twice within the scene.
+
+    Args:
+        library: an indexed library.
+        refinements: what to look for; `query` is the text that is embedded.
+        allowed: clip ids of the scene's split that its policy admits.
+        params: encoder and `top_k`.
+        usage: updated: every offered clip counts, whether it is taken in the end or not.
+        rng: decides among equals.
+    """
+    if not allowed or not refinements:
+        return [() for _ in refinements]
+    found = library.search([r.query for r in refinements], params.top_k * SPREAD, encoder=params.encoder, allowed=allowed)
+    taken: set[str] = set()
+    chosen: list[tuple[Offer, ...]] = []
+    for hits in found:
+        free = [h for h in hits if h.clip_id not in taken and usage.open(h.clip_id)]
+        free.sort(key=lambda h: (-round(h.score / NEAR), usage.counts[h.clip_id], rng.random()))
+        picked = tuple(Offer(h.clip_id, float(h.score)) for h in free[: params.top_k])
+        taken.update(offer.clip_id for offer in picked)
+        usage.counts.update(offer.clip_id for offer in picked)
+        chosen.append(picked)
+    return chosen
