@@ -73,7 +73,8 @@ def label(
         drawn = 0 if immediate else round(onset_delay_chunks.sample(rng))
         natural = last_chunk(event.end_sample) + drawn
         taken = {r.chunk for r in placed}
-        chunk = natural
+        # A running count must not overtake itself when an earlier reply drew the longer delay.
+        chunk = max([natural, *(r.chunk + 1 for r in placed if r.sub_task == event.sub_task)])
         while chunk in taken:
             chunk += 1
         placed.append(
