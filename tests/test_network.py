@@ -6,6 +6,7 @@ import pytest
 from pytest_socket import SocketConnectBlockedError
 
 
+@pytest.mark.filterwarnings("ignore:A test tried to use socket.socket.connect")
 def test_other_hosts_are_refused_before_a_packet_leaves() -> None:
     with socket.socket() as client, pytest.raises(SocketConnectBlockedError):
         client.connect(("192.0.2.1", 80))
