@@ -1,0 +1,235 @@
+"""A corpus folder while it is built: identity, resume markers, and publication (DESIGN 4.2).
+
+    .state/identity.json        what this build is; another recipe, library or limit may not resume it
+    .state/shards/NAME.json     written after its shard: what the shard holds and what was rejected
+    manifest.json               written last
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import BadInput, StaleIdentity
+from pipeline.shards.schema import QUARANTINE_SCHEMA
+from pipeline.shards.writer import ShardFile, write_atomically
+from pipeline.timing import to_seconds
+from schemas.row import Row
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One rejected scene: where it failed, why, and the plan it had."""
+
+    id: str
+    split: str
+    sub_task: str
+    stage: str
+    reason: str
+    plan_json: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReport:
+    """What a finished shard holds; kept as its resume marker."""
+
+    file: ShardFile
+    split: str
+    samples: int
+    responses: int
+    abilities: Mapping[str, int]
+    sub_tasks: Mapping[str, int]
+    languages: Mapping[str, int]
+    licences: Mapping[str, int]
+    """Events and noise clips per licence."""
+    attributions: tuple[str, ...]
+    sources: Mapping[str, int]
+    """Foreground events per source."""
+    quarantined: tuple[Quarantined, ...]
+
+    @staticmethod
+    def of(file: ShardFile, split: str, tally: Tally, quarantined: Sequence[Quarantined]) -> ShardReport:
+        """The report of a shard just written."""
+        return ShardReport(
+            file=file,
+            split=split,
+            samples=tally.samples,
+            responses=tally.responses,
+            abilities=dict(sorted(tally.abilities.items())),
+            sub_tasks=dict(sorted(tally.sub_tasks.items())),
+            languages=dict(sorted(tally.languages.items())),
+            licences=dict(sorted(tally.licences.items())),
+            attributions=tuple(sorted(tally.attributions)),
+            sources=dict(sorted(tally.sources.items())),
+            quarantined=tuple(quarantined),
+        )
+
+
+class Tally:
+    """Counts over the rows of one shard while they stream past."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.responses = 0
+        self.abilities: Counter[str] = Counter()
+        self.sub_tasks: Counter[str] = Counter()
+        self.languages: Counter[str] = Counter()
+        self.licences: Counter[str] = Counter()
+        self.sources: Counter[str] = Counter()
+        self.attributions: set[str] = set()
+
+    def add(self, row: Row) -> None:
+        """Count one row."""
+        self.samples += row.num_samples
+        self.responses += len(row.responses)
+        self.abilities[row.ability] += 1
+        self.sub_tasks[row.sub_task] += 1
+        self.languages[row.language] += 1
+        self.licences.update(event.licence for event in row.events)
+        self.licences.update(licence for track in row.noise for licence in track.licences)
+        self.attributions.update(event.attribution for event in row.events if event.attribution)
+        self.sources.update(event.source for event in row.events if event.role == "foreground")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusFolder:
+    """Where a corpus is built. All paths in the manifest are relative to `root`."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """Folder of resume markers; deletable once the manifest exists."""
+        return self.root / ".state"
+
+    @contextlib.contextmanager
+    def claimed(self, identity: Mapping[str, Any]) -> Iterator[None]:
+        """Hold the folder for one build.
+
+        Raises:
+            BadInput: the folder holds other people's files, or another build holds it.
+            StaleIdentity: it was begun with another recipe, library or limit.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise BadInput(f"--out {str(self.root)!r} is a file; name a folder")
+        known = {".state", "data", "report", "manifest.json", "README.md", "quarantine.parquet"}
+        if self.root.is_dir():
+            foreign = sorted(p.name for p in self.root.iterdir() if p.name not in known and not p.name.startswith("."))
+            if foreign:
+                raise BadInput(f"--out {str(self.root)!r} already holds {foreign[0]!r}; name a new or empty folder")
+        self.state.mkdir(parents=True, exist_ok=True)
+        try:
+            with filelock.FileLock(self.state / "lock", timeout=0):
+                self._check_identity(identity)
+                yield
+        except filelock.Timeout as error:
+            raise BadInput(f"another build is writing to {str(self.root)!r}; wait for it or name another --out") from error
+
+    def _check_identity(self, identity: Mapping[str, Any]) -> None:
+        path = self.state / "identity.json"
+        before: Mapping[str, Any] | None = None
+        if path.is_file():
+            before = json.loads(path.read_text(encoding="utf-8"))
+        elif (self.root / "manifest.json").is_file():
+            before = json.loads((self.root / "manifest.json").read_text(encoding="utf-8"))["identity"]
+        if before is None:
+            write_atomically(path, json.dumps(identity, sort_keys=True).encode())
+            return
+        for key in identity:
+            if before.get(key) != identity[key]:
+                raise StaleIdentity(
+                    f"{str(self.root)!r} was begun with {key} {before.get(key)!r}, this build has {identity[key]!r}; "
+                    "a resume needs the same: restore it, or build into a new --out"
+                )
+
+    def finished(self, name: str) -> ShardReport | None:
+        """The report of a shard that is already there, None where it must be built."""
+        marker = self.state / "shards" / f"{name}.json"
+        if not marker.is_file():
+            return None
+        report = _report(json.loads(marker.read_text(encoding="utf-8")))
+        shard = self.root / report.file.path
+        if not shard.is_file() or shard.stat().st_size != report.file.bytes:
+            return None
+        return report
+
+    def mark(self, name: str, report: ShardReport) -> None:
+        """Record a finished shard; call after the shard itself is in place."""
+        write_atomically(
+            self.state / "shards" / f"{name}.json", json.dumps(asdict(report), sort_keys=True, ensure_ascii=False).encode()
+        )
+
+    def write_quarantine(self, rejected: Sequence[Quarantined]) -> None:
+        """Write quarantine.parquet, one row per rejected scene (possibly none)."""
+        table = pa.Table.from_pylist([asdict(q) for q in rejected], schema=QUARANTINE_SCHEMA)
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        write_atomically(self.root / "quarantine.parquet", sink.getvalue().to_pybytes())
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write manifest.json; the last act of a build."""
+        text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)
+        write_atomically(self.root / "manifest.json", text.encode())
+
+
+def _report(data: dict[str, Any]) -> ShardReport:
+    return ShardReport(
+        **{
+            **data,
+            "file": ShardFile(**data["file"]),
+            "attributions": tuple(data["attributions"]),
+            "quarantined": tuple(Quarantined(**q) for q in data["quarantined"]),
+        }
+    )
+
+
+def manifest(
+    reports: Sequence[ShardReport],
+    rejected: Sequence[Quarantined],
+    *,
+    recipe: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
+    """The content of manifest.json from the reports of all shards (in plan order)."""
+    splits: dict[str, dict[str, Any]] = {}
+    for report in reports:
+        entry = splits.setdefault(report.split, {"rows": 0, "hours": 0.0, "shards": []})
+        entry["rows"] += report.file.rows
+        entry["hours"] += to_seconds(report.samples) / 3600
+        entry["shards"].append(asdict(report.file))
+    for entry in splits.values():
+        entry["hours"] = round(entry["hours"], 6)
+
+    def total(field: str) -> dict[str, int]:
+        return dict(sorted(sum((Counter(getattr(r, field)) for r in reports), Counter()).items()))
+
+    return {
+        "format": FORMAT,
+        "recipe": recipe,
+        "recipe_sha256": identity["recipe_sha256"],
+        "identity": dict(identity),
+        "versions": dict(versions),
+        "splits": splits,
+        "rows": sum(r.file.rows for r in reports),
+        "hours": round(sum(to_seconds(r.samples) for r in reports) / 3600, 6),
+        "responses": sum(r.responses for r in reports),
+        "abilities": total("abilities"),
+        "sub_tasks": total("sub_tasks"),
+        "languages": total("languages"),
+        "licences": total("licences"),
+        "foreground_sources": total("sources"),
+        "quarantined": len(rejected),
+    }

@@ -1,0 +1,66 @@
+"""Reading a corpus: its manifest, and its rows one at a time in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import soundfile as sf
+
+from pipeline.errors import BadInput
+from schemas.row import Row
+
+BATCH_ROWS = 8
+
+
+def read_manifest(corpus: Path) -> dict[str, Any]:
+    """The manifest of a finished corpus.
+
+    Raises:
+        BadInput: `corpus` is no finished corpus, or a shard path leaves the folder.
+    """
+    path = corpus / "manifest.json"
+    if not path.is_file():
+        raise BadInput(f"{str(corpus)!r} holds no manifest.json; give a folder that `streamaudio build` finished")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        shards = [shard for split in manifest["splits"].values() for shard in split["shards"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{str(path)!r} is damaged ({error}); rebuild the corpus or restore the file") from error
+    root = corpus.resolve()
+    for shard in shards:
+        if not (root / shard["path"]).resolve().is_relative_to(root):
+            raise BadInput(f"shard path {shard['path']!r} in {str(path)!r} leaves the corpus folder; refuse this corpus")
+    return manifest
+
+
+def shard_paths(manifest: dict[str, Any]) -> list[str]:
+    """Paths of all shards relative to the corpus, in manifest order."""
+    return [shard["path"] for split in manifest["splits"].values() for shard in split["shards"]]
+
+
+def iter_rows(shard: Path, *, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of a shard as plain dictionaries, a few at a time."""
+    with pq.ParquetFile(shard) as file:
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=None if columns is None else list(columns)):
+            yield from batch.to_pylist()
+
+
+def to_row(record: dict[str, Any]) -> Row:
+    """A checked `Row` from a dictionary of `iter_rows`.
+
+    Raises:
+        pydantic.ValidationError: a column is absent or has the wrong type.
+    """
+    return Row.model_validate({**record, "audio": record["audio"]["bytes"]})
+
+
+def decode(flac: bytes) -> np.ndarray:
+    """Samples of a row's audio: float32 of shape (num_samples,), 16 kHz mono, in [-1, 1]."""
+    samples, _ = sf.read(io.BytesIO(flac), dtype="float32")
+    return samples
