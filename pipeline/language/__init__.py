@@ -1,0 +1,1 @@
+"""The language model in its roles: client, structured replies, reply cache, money. See `client.LanguageClient`."""
