@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.library.library import Library
 from schemas.plan import Refinement
 from schemas.recipe import GroundingParams
+from schemas.unit import Offer
 
 SPREAD = 8
 """How many times `top_k` is looked at before near-equal scores are shuffled."""
 NEAR = 0.05
 """Scores closer than this are equals: the least used clip comes first, then chance decides."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A clip proposed for an event, with its cosine similarity in [-1, 1]."""
-
-    clip_id: str
-    score: float
 
 
 class Usage:
@@ -47,7 +39,7 @@ def offers(
     usage: Usage,
     rng: np.random.Generator,
 ) -> list[tuple[Offer, ...]]:
-    """At most `top_k` clips for each refinement, best first, none twice within the scene.
+    """At most `top_k` clips for each refinement, best first, none twice within the scene while others are left.
 
     Args:
         library: an indexed library.
@@ -63,9 +55,11 @@ def offers(
     taken: set[str] = set()
     chosen: list[tuple[Offer, ...]] = []
     for hits in found:
-        free = [h for h in hits if h.clip_id not in taken and usage.open(h.clip_id)]
+        free = [h for h in hits if usage.open(h.clip_id)]
+        # A small split may have fewer clips of a class than the scene has events; then one clip serves twice.
+        free = [h for h in free if h.clip_id not in taken] or free
         free.sort(key=lambda h: (-round(h.score / NEAR), usage.counts[h.clip_id], rng.random()))
-        picked = tuple(Offer(h.clip_id, float(h.score)) for h in free[: params.top_k])
+        picked = tuple(Offer(clip_id=h.clip_id, score=float(h.score)) for h in free[: params.top_k])
         taken.update(offer.clip_id for offer in picked)
         usage.counts.update(offer.clip_id for offer in picked)
         chosen.append(picked)
