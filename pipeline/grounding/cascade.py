@@ -1,0 +1,226 @@
+"""Finding or making the clip of a sub-event: accept, reprocess once, next candidate, and at last synthesis.
+
+    offer -> verify on the clip's measurements -> accept
+                                               -> reprocess: shorten, condition, verify once more
+                                               -> reject: next offer
+    none left -> render the fallback caption, verified by the same rule
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.errors import SceneRejected
+from pipeline.grounding.verify import Evidence, Target, Verdict, Verifier
+from pipeline.library.clip import Clip
+from pipeline.library.library import Library
+from pipeline.synthesis.kinds import KINDS, match_kind
+from pipeline.synthesis.procedural import GENERATOR, render
+from pipeline.timing import to_samples, to_seconds
+from schemas.provenance import CandidateRecord
+from schemas.recipe import GroundingParams
+from schemas.taxonomy import EventSource
+from schemas.unit import Offer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """A stretch of sound before conditioning: float32, 16 kHz mono, and where it comes from.
+
+    `clip_start_sample`, `clip_end_sample` are in the 16 kHz store; `clip` is None for generated sound.
+    """
+
+    samples: np.ndarray
+    source: EventSource
+    clip: Clip | None
+    clip_start_sample: int
+    clip_end_sample: int
+    caption: str
+    tags: tuple[str, ...]
+    generator: str | None
+    licence: str
+    attribution: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reprocessed:
+    """What conditioning made of a material: its new length, which the second verification judges."""
+
+    num_samples: int
+
+
+Reprocess = Callable[[Material], Reprocessed]
+"""Conditioning, passed in: grounding does not know that stage."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounded:
+    """A committed material, its verdict, and every candidate that was judged on the way."""
+
+    target: Target
+    material: Material
+    verdict: Verdict
+    candidates: tuple[CandidateRecord, ...]
+
+
+def ground(
+    target: Target,
+    offers: Sequence[Offer],
+    *,
+    library: Library,
+    verify: Verifier,
+    reprocess: Reprocess,
+    params: GroundingParams,
+    rng: np.random.Generator,
+) -> Grounded:
+    """Commit one clip to a sub-event.
+
+    Args:
+        target: the sub-event and its neighbours.
+        offers: clips of the scene's split, best first, from the planning pass.
+        library: where the clips are.
+        verify: the verifier; rules by default.
+        reprocess: conditions a material and measures the result.
+        params: duration bounds.
+        rng: which occurrence or window of a clip is taken, and the generator's variant.
+
+    Raises:
+        SceneRejected: no offer passed, and no generator could make the sound.
+    """
+    records: list[CandidateRecord] = []
+    for offer in offers:
+        material = _cut(library, offer, target, rng)
+        verdict = verify(target, _evidence(material))
+        records.append(_record(material, verdict))
+        if verdict.verdict == "reprocess":
+            material = _shorten(material, target, params, rng)
+            verdict = verify(target, _evidence(material, reprocess(material)))
+            records.append(_record(material, verdict))
+        if verdict.verdict == "accept":
+            return Grounded(target, material, verdict, tuple(records))
+    material = _synthesize(target, params, rng)
+    verdict = verify(target, _evidence(material))
+    records.append(_record(material, verdict))
+    if verdict.verdict != "accept":
+        raise SceneRejected("grounding", f"{target.sub_event.name!r}: synthesized sound {verdict.verdict}ed, {verdict.reason}")
+    return Grounded(target, material, verdict, tuple(records))
+
+
+def _cut(library: Library, offer: Offer, target: Target, rng: np.random.Generator) -> Material:
+    """The audible part of an offered clip, or one occurrence of it where a single one is wanted."""
+    clip = library.clips[offer.clip_id]
+    start, end = clip.active_start, clip.active_end
+    if target.single and clip.occurrences:
+        start, end = clip.occurrences[int(rng.integers(len(clip.occurrences)))]
+    return Material(
+        samples=library.read(clip.clip_id, start, end),
+        source="retrieved",
+        clip=clip,
+        clip_start_sample=start,
+        clip_end_sample=end,
+        caption=clip.caption,
+        tags=clip.tags,
+        generator=None,
+        licence=clip.licence,
+        attribution=clip.attribution,
+        score=offer.score,
+    )
+
+
+def _shorten(material: Material, target: Target, params: GroundingParams, rng: np.random.Generator) -> Material:
+    """A material that is too long becomes whole occurrences that fit, or else a window of the planned length."""
+    planned = target.sub_event.rough_duration_s
+    limit_s = min(planned * params.max_duration_ratio, target.max_duration_s or np.inf)
+    if to_seconds(len(material.samples)) <= limit_s or target.sustained:
+        return material
+    longest, wanted = to_samples(limit_s), to_samples(min(planned, limit_s))
+    clip = material.clip
+    fitting = [] if clip is None else _whole_occurrences(clip, longest, wanted * params.min_duration_ratio)
+    if fitting:
+        start, end = fitting[int(rng.integers(len(fitting)))]
+    else:
+        start = material.clip_start_sample + int(rng.integers(len(material.samples) - wanted + 1))
+        end = start + wanted
+    offset = start - material.clip_start_sample
+    return replace(
+        material,
+        samples=material.samples[offset : offset + end - start],
+        clip_start_sample=start,
+        clip_end_sample=end,
+    )
+
+
+def _whole_occurrences(clip: Clip, longest: int, shortest: float) -> list[tuple[int, int]]:
+    """Spans from one occurrence's start to the same or a later one's end, not longer than `longest` samples."""
+    spans: list[tuple[int, int]] = []
+    for i, (start, _) in enumerate(clip.occurrences):
+        ends = [end for _, end in clip.occurrences[i:] if shortest <= end - start <= longest]
+        if ends:
+            spans.append((start, ends[-1]))
+    return spans
+
+
+def _synthesize(target: Target, params: GroundingParams, rng: np.random.Generator) -> Material:
+    """Render the fallback caption; what comes out is described by what was rendered, not by the caption."""
+    planned = target.sub_event.rough_duration_s
+    sustained = True if target.sustained else None
+    name = match_kind(target.refinement.fallback_caption, target.refinement.accept_tags, sustained=sustained)
+    if name is None:
+        raise SceneRejected(
+            "grounding",
+            f"{target.sub_event.name!r}: no clip was accepted and no procedural sound resembles "
+            f"{target.refinement.fallback_caption!r}",
+        )
+    kind = KINDS[name]
+    low, high = kind.duration_s
+    bounds = (planned * params.min_duration_ratio, min(planned * params.max_duration_ratio, target.max_duration_s or np.inf))
+    duration_s = planned if kind.sustained else float(np.clip(planned, max(low, bounds[0]), max(low, min(high, bounds[1]))))
+    samples = render(name, rng, duration_s=duration_s)
+    return Material(
+        samples=samples,
+        source="synthesized",
+        clip=None,
+        clip_start_sample=0,
+        clip_end_sample=len(samples),
+        caption=kind.captions[0],
+        tags=kind.tags,
+        generator=f"{GENERATOR}:{name}",
+        licence="CC0-1.0",
+        attribution=GENERATOR,
+    )
+
+
+def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evidence:
+    clip = material.clip
+    whole = clip is not None and material.clip_start_sample == clip.active_start and material.clip_end_sample == clip.active_end
+    inside = (
+        []
+        if clip is None
+        else [o for o in clip.occurrences if o[0] >= material.clip_start_sample and o[1] <= material.clip_end_sample]
+    )
+    return Evidence(
+        caption=material.caption,
+        tags=material.tags,
+        source="retrieved" if material.source == "retrieved" else "synthesized",
+        score=material.score,
+        duration_s=to_seconds(reprocessed.num_samples if reprocessed else len(material.samples)),
+        occurrences=1 if clip is None else len(inside),
+        # Conditioning tapers both ends, so what it returns no longer starts or stops abruptly.
+        onset_cut=reprocessed is None and whole and clip is not None and clip.onset_cut,
+        offset_cut=reprocessed is None and whole and clip is not None and clip.offset_cut,
+        snr_db=None if clip is None else clip.snr_db,
+    )
+
+
+def _record(material: Material, verdict: Verdict) -> CandidateRecord:
+    return CandidateRecord(
+        clip_id=None if material.clip is None else material.clip.clip_id,
+        generator=material.generator,
+        score=material.score,
+        verdict=verdict.verdict,
+        reason=verdict.reason,
+    )
