@@ -99,6 +99,8 @@ class StreamPlan(_Frozen):
     ability: Ability
     sub_task: str
     language: Literal["en", "zh"]
+    setting: str
+    """The kind of place, such as "kitchen morning"; stored with every turn as its scene type."""
     scene: ScenePlan
     refinements: tuple[Refinement, ...]
     """One per sub-event of `scene`, in its order."""

@@ -196,7 +196,8 @@ def _synthesize(target: Target, params: GroundingParams, rng: np.random.Generato
 
 def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evidence:
     clip = material.clip
-    whole = clip is not None and material.clip_start_sample == clip.active_start and material.clip_end_sample == clip.active_end
+    starts_with_clip = clip is not None and material.clip_start_sample == clip.active_start
+    ends_with_clip = clip is not None and material.clip_end_sample == clip.active_end
     inside = (
         []
         if clip is None
@@ -210,8 +211,8 @@ def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evi
         duration_s=to_seconds(reprocessed.num_samples if reprocessed else len(material.samples)),
         occurrences=1 if clip is None else len(inside),
         # Conditioning tapers both ends, so what it returns no longer starts or stops abruptly.
-        onset_cut=reprocessed is None and whole and clip is not None and clip.onset_cut,
-        offset_cut=reprocessed is None and whole and clip is not None and clip.offset_cut,
+        onset_cut=reprocessed is None and starts_with_clip and clip is not None and clip.onset_cut,
+        offset_cut=reprocessed is None and ends_with_clip and clip is not None and clip.offset_cut,
         snr_db=None if clip is None else clip.snr_db,
     )
 
