@@ -34,10 +34,12 @@ class TfjpParams(BaseModel):
     """A frame whose RMS is at or below this is silence whatever the percentile says (dBFS)."""
     noise_percentile: Annotated[float, Field(gt=0, le=50)] = 5.0
     """Share of the audible frames, lowest energy first, that the noise spectrum is taken from (%)."""
-    noise_margin_db: Annotated[float, Field(ge=0, le=30)] = 6.0
-    """Noise is noise only if the clip's loud frames stand out of it by this much; otherwise it is the sound itself."""
+    noise_margin_db: Annotated[float, Field(ge=0, le=30)] = 10.0
+    """Noise is noise only if the loudest frames stand out of it by this much in some band; otherwise it is the sound."""
     noise_gain_db: Annotated[float, Field(ge=-60, le=0)] = -30.0
     """Gain of what the gate closes; above minus infinity, so that no musical noise is left alone in silence."""
+    stable_db: Annotated[float, Field(gt=0, le=30)] = 6.0
+    """A round of denoising that would lower the noise by less than this is not done: the statistics are stable."""
     edge_ms: Annotated[int, Field(ge=20, le=5000, multiple_of=20)] = 100
     """Silence kept at a trimmed end of speech, ambience and music."""
 
