@@ -1,0 +1,176 @@
+"""The procedural synthesizer: what it can render, rendering, and matching a caption to a kind.
+
+The default for sounds no library holds. It is honest about itself: `name`/`version` go into every row.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+
+import numpy as np
+
+from pipeline.errors import BadInput
+
+from .procedural import SOUNDS, Criterion, SoundKind
+
+__all__ = ["COUNTERPARTS", "KINDS", "Criterion", "SoundKind", "match_kind", "name", "render", "version"]
+
+name = "procedural"
+version = "1"
+
+RATE = 16_000
+FADE_SAMPLES = 80  # 5 ms: no click at either end, short enough to keep an attack
+
+KINDS: Mapping[str, SoundKind] = MappingProxyType({key: SOUNDS[key][0] for key in sorted(SOUNDS)})
+
+# For each trigger a benign sound that can take its place in a scene: alike in place or timbre, and in length.
+COUNTERPARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "belt_squeal": "power_drill",
+        "choking": "throat_clear",
+        "coughing_fit": "laughter",
+        "crossing_bell": "tram_bell",
+        "electric_arcing": "sewing_machine",
+        "emergency_siren": "car_passing",
+        "engine_knocking": "printer",
+        "fault_alarm": "microwave_beep",
+        "gas_hiss": "can_opening",
+        "glass_breaking": "glass_set_down",
+        "grinding_bearing": "power_drill",
+        "hailstorm": "applause",
+        "horn_close": "car_passing",
+        "ice_cracking": "footsteps_gravel",
+        "pain_cry": "laughter",
+        "pain_groan": "yawn",
+        "reversing_beeper": "microwave_beep",
+        "rockfall": "footsteps_gravel",
+        "scream": "whistling",
+        "smoke_alarm": "microwave_beep",
+        "storm_siren": "wind",
+        "thunder_close": "thunder_distant",
+        "train_horn": "ship_horn",
+        "tree_cracking": "chopping",
+        "truck_horn": "ship_horn",
+        "tyre_screech": "car_passing",
+        "wheezing": "calm_breathing",
+    }
+)
+
+
+def render(kind: str, rng: np.random.Generator, *, duration_s: float | None = None) -> np.ndarray:
+    """Render one sound: float32, mono, 16 kHz, peak in (0, 0.9].
+
+    `duration_s` is drawn from the kind's range where it is None. A one-shot is a single audible
+    occurrence that ends by itself, so its length is clamped to that range; a sustained kind takes any
+    length from 0.1 s. The same (kind, state of rng, duration) gives the same samples.
+
+    Raises BadInput for an unknown kind or an impossible duration.
+    """
+    if kind not in SOUNDS:
+        raise BadInput(f"kind {kind!r} is none of the {len(KINDS)} procedural kinds; take one of KINDS or match_kind(text)")
+    if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
+        raise BadInput(f"duration_s={duration_s!r} must be a positive number of seconds")
+    spec, draw = SOUNDS[kind]
+    low, high = spec.duration_s
+    if duration_s is None:
+        duration_s = float(rng.uniform(low, min(high, 2 * low) if spec.sustained else high))
+    elif spec.sustained:
+        duration_s = max(0.1, duration_s)
+    else:
+        duration_s = min(max(duration_s, low), high)
+    n = round(duration_s * RATE)
+    # Sustained renderers lay their events out in time and need a few seconds to do so.
+    drawn = max(n, 4 * RATE) if spec.sustained else n
+    x = draw(rng, drawn)[:n]
+    x = x - x.mean()
+    fade = min(FADE_SAMPLES, n // 4)
+    ramp = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
+    x[:fade] *= ramp
+    x[n - fade :] *= ramp[::-1]
+    peak = np.max(np.abs(x))
+    return (x * (rng.uniform(0.7, 0.9) / peak)).astype(np.float32)
+
+
+# -- matching ------------------------------------------------------------------------------------
+
+# Words that say nothing about what sounds.
+STOPWORDS = frozenset(
+    """a an and are as at away back be being by close come continuous day down each far fast few for from gentle gently
+    get give go hard has have hear heard her his in inside into is it its light little long loud loudly low make more
+    near nearby noise noisy of off on once one or out outside over quick quickly quiet quietly quite recording regular
+    rhythmic several sharp short single slight slow slowly small soft softly some somebody someone something sound
+    steady steadily sudden suddenly that the their them then there they this through to two three twice under up very
+    while who with without distant distance background ambience ambient bed empty old new big large heavy deep high
+    strong person man woman people room music play playing tune solo melody object work run running move moving turn
+    pass passing kitchen city street house home table floor wooden wood metal front left right approach
+    """.split()
+)  # fmt: skip
+WEAK = 0.35  # weight of a stop word: breaks ties ("wooden door"), never decides
+
+
+def stem(word: str) -> str:
+    """A light English stemmer: plural, -ing, -ed, -er, -ly and a final e or doubled consonant go."""
+    for suffix in ("ings", "ing", "edly", "ed", "ies", "es", "s", "ly"):
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3 and not word.endswith("ss"):
+            word = word[: -len(suffix)] + ("y" if suffix == "ies" else "")
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "ls":
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+
+
+def words(text: str) -> list[str]:
+    return [stem(w) for w in re.findall(r"[a-z0-9]+", text.lower().replace("_", " ")) if len(w) > 1]
+
+
+STOP_STEMS = frozenset(stem(w) for w in STOPWORDS) | STOPWORDS
+
+
+@cache
+def _index() -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Per kind its words with weights (name 3, tag 2, caption 1 per caption), and each word's rarity."""
+    weights: dict[str, dict[str, float]] = {}
+    for kind in KINDS.values():
+        count: Counter[str] = Counter()
+        for source, weight in ((kind.name, 3.0), *((t, 2.0) for t in kind.tags), *((c, 1.0) for c in kind.captions)):
+            for word in set(words(source)):
+                count[word] += weight
+        weights[kind.name] = {w: min(1.0, 0.4 + c / 5) for w, c in count.items()}
+    found = Counter(w for entry in weights.values() for w in entry)
+    rarity = {w: math.log(1 + len(weights) / c) * (WEAK if w in STOP_STEMS else 1.0) for w, c in found.items()}
+    return weights, rarity
+
+
+def match_kind(text: str, tags: Sequence[str] = (), *, sustained: bool | None = None) -> str | None:
+    """The kind that a free caption (and AudioSet tags) most likely names, or None where nothing fits.
+
+    Weighted word overlap over stems. A match needs one telling word of the kind's name, tags or
+    captions and must explain a third of what the caption says, so an unknown sound gives None.
+    `sustained` restricts the search to beds (True) or one-shots (False).
+    """
+    weights, rarity = _index()
+    unknown = math.log(1 + len(weights))
+    query: dict[str, float] = {}
+    for word in words(text):
+        query[word] = rarity.get(word, WEAK if word in STOP_STEMS else unknown)
+    for tag in tags:
+        for word in words(tag):
+            query.setdefault(word, 0.7 * rarity.get(word, 0.0))
+    total = sum(query.values())
+    if not total:
+        return None
+    best, best_score = None, 0.0
+    for kind in KINDS.values():
+        if sustained is not None and kind.sustained != sustained:
+            continue
+        entry = weights[kind.name]
+        hits = [w for w in query if w in entry]
+        if not any(w not in STOP_STEMS for w in hits):
+            continue
+        score = sum(query[w] * entry[w] for w in hits) / total
+        if score > best_score:
+            best, best_score = kind.name, score
+    return best if best_score >= 1 / 3 else None
