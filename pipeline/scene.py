@@ -1,0 +1,430 @@
+"""One scene from plan to row. Read top to bottom: it is the table of contents of the pipeline.
+
+    plan -> spoken turns and grounded clips -> conditioned sounds -> timeline -> labels -> mix -> row
+
+A unit is one stream or the two sides of a counterfactual pair. Both sides use the same generators, so all that differs
+is the cue; both are lowered by the same amount where one of them would pass the ceiling.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile as sf
+
+from pipeline.annotation.audit import AUDITOR, audit
+from pipeline.annotation.responses import Judged, Labels, label
+from pipeline.composition.mix import Composition, NoiseTrack, compose
+from pipeline.composition.timeline import Element, Timeline, lay_out, lengthened
+from pipeline.conditioning.tfjp import Profile
+from pipeline.grounding.cascade import Grounded, Material, Reprocessed, ground
+from pipeline.grounding.verify import VERIFIER, Target, Verifier
+from pipeline.library.library import Library
+from pipeline.seeds import rng
+from pipeline.sounds import Conditioner, Sound, profile_of
+from pipeline.synthesis.procedural import render
+from pipeline.synthesis.speech import SpeechEngine, WordTime
+from pipeline.timing import to_samples
+from schemas import row as columns
+from schemas.plan import StreamPlan, Utterance
+from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
+from schemas.provenance import (
+    Agent,
+    AuditRecord,
+    ConditioningRecord,
+    GroundingRecord,
+    PairRecord,
+    Provenance,
+    SpeechRecord,
+)
+from schemas.recipe import Recipe
+from schemas.row import Event, Row
+from schemas.unit import NoisePick, PlannedStream, Unit
+
+BED_NOISE_S = 20.0
+"""Length of a generated noise clip before it is tiled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a scene is built with; one per worker process."""
+
+    recipe: Recipe
+    recipe_sha256: str
+    library: Library
+    speech: SpeechEngine
+    verify: Verifier
+    condition: Conditioner
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """One utterance as material, with its voice and its words in samples of that material."""
+
+    utterance: Utterance
+    material: Material
+    voice: str
+    rate_wpm: int
+    words: tuple[WordTime, ...]
+    words_estimated: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One event of the stream to be: what it is made of, and how it sounds after conditioning."""
+
+    key: str
+    made_of: Grounded | Spoken
+    sound: Sound
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A stream before its row: everything decided, nothing encoded."""
+
+    stream: PlannedStream
+    parts: tuple[Part, ...]
+    """Events of the row in order: the steps of the plan, then what lies under them."""
+    timeline: Timeline
+    labels: Labels
+    mix: Composition
+
+
+def build_unit(unit: Unit, tools: Tools) -> tuple[Row, ...]:
+    """Build the row or the two rows of a unit.
+
+    Raises:
+        SceneRejected: an event could not be grounded; the whole unit goes to quarantine.
+    """
+    drafts = [_draft(stream, unit, tools) for stream in unit.streams]
+    lowest_db = min(draft.mix.stream_gain_db for draft in drafts)
+    return tuple(_row(draft, draft.mix.lowered(lowest_db), unit, tools) for draft in drafts)
+
+
+def _draft(stream: PlannedStream, unit: Unit, tools: Tools) -> Draft:
+    recipe, plan = tools.recipe, stream.plan
+    grounded = [_ground(i, stream, unit, tools) for i in range(len(plan.scene.sub_events))]
+    spoken = _speak(plan, unit, tools)
+    parts = _parts(plan, grounded, spoken, tools)
+    timeline = lay_out(_elements(plan, parts, unit, recipe), params=recipe.composition, rng=rng(unit.seed, 0, "layout"))
+    labels = label(
+        _judged(plan, parts, timeline),
+        num_chunks=timeline.total_samples // CHUNK_SAMPLES,
+        onset_delay_chunks=recipe.timing.onset_delay_chunks,
+        scene_type=plan.setting,
+        rng=rng(unit.seed, 0, "labels"),
+    )
+    timeline = lengthened(timeline, labels.num_chunks * CHUNK_SAMPLES)
+    noise = [_noise(pick, unit, tools) for pick in unit.noise]
+    mix = compose(timeline, noise, params=recipe.composition, rng=rng(unit.seed, 0, "mix"))
+    return Draft(stream, parts, timeline, labels, mix)
+
+
+def _ground(index: int, stream: PlannedStream, unit: Unit, tools: Tools) -> Grounded:
+    plan = stream.plan
+    event = plan.scene.sub_events[index]
+    names = [e.name for e in plan.scene.sub_events if e.role == "foreground"]
+    place = names.index(event.name) if event.role == "foreground" else None
+    step = next((s for s in plan.steps if s.source == "event" and s.index == index), None)
+    is_cue = plan.pair is not None and step is plan.steps[plan.pair.step]
+    target = Target(
+        sub_event=event,
+        refinement=plan.refinements[index],
+        kind=plan.kinds[index],
+        scenario=plan.scene.scenario,
+        previous=names[place - 1] if place else None,
+        next=names[place + 1] if place is not None and place + 1 < len(names) else None,
+        single=step is not None and step.single_occurrence,
+        max_duration_s=plan.pair.slot_s if plan.pair is not None and is_cue else None,
+    )
+
+    def reprocess(material: Material) -> Reprocessed:
+        return Reprocessed(len(tools.condition(material, profile_of(target.kind, event.role)).samples))
+
+    return ground(
+        target,
+        stream.offers[index],
+        library=tools.library,
+        verify=tools.verify,
+        reprocess=reprocess,
+        params=tools.recipe.grounding,
+        rng=rng(unit.seed, index, "grounding"),
+    )
+
+
+def _speak(plan: StreamPlan, unit: Unit, tools: Tools) -> list[Spoken]:
+    """Render the dialogue: one voice for the user, another for everybody else."""
+    draw = rng(unit.seed, 0, "speech")
+    voices = tools.speech.voices(plan.language)
+    user, other = (voices[i] for i in draw.permutation(len(voices))[:2])
+    rate_wpm, pitch = (round(d.sample(draw)) for d in (tools.recipe.speech.rate_wpm, tools.recipe.speech.pitch))
+    spoken: list[Spoken] = []
+    for utterance in plan.dialogue:
+        voice = user if utterance.speaker == "user" else other
+        speech = tools.speech.speak(utterance.text, voice, rate_wpm=rate_wpm, pitch=pitch)
+        material = Material(
+            samples=speech.samples,
+            source="spoken",
+            clip=None,
+            clip_start_sample=0,
+            clip_end_sample=len(speech.samples),
+            caption="a person speaking",
+            tags=("Speech",),
+            generator=speech.engine,
+            licence="CC0-1.0",
+            attribution=speech.engine,
+        )
+        spoken.append(Spoken(utterance, material, voice.name, rate_wpm, speech.words, speech.words_estimated))
+    return spoken
+
+
+def _parts(plan: StreamPlan, grounded: Sequence[Grounded], spoken: Sequence[Spoken], tools: Tools) -> tuple[Part, ...]:
+    in_steps: list[Grounded | Spoken] = [
+        grounded[step.index] if step.source == "event" else spoken[step.index] for step in plan.steps
+    ]
+    beneath = [g for g in grounded if g.target.sub_event.role != "foreground"]
+    return tuple(
+        Part(f"event-{i}", made_of, tools.condition(made_of.material, _profile(made_of)))
+        for i, made_of in enumerate([*in_steps, *beneath])
+    )
+
+
+def _profile(made_of: Grounded | Spoken) -> Profile:
+    if isinstance(made_of, Spoken):
+        return profile_of("speech", "foreground")
+    return profile_of(made_of.target.kind, made_of.target.sub_event.role)
+
+
+def _elements(plan: StreamPlan, parts: Sequence[Part], unit: Unit, recipe: Recipe) -> list[Element]:
+    draw = rng(unit.seed, 0, "gaps")
+    elements: list[Element] = []
+    for i, part in enumerate(parts):
+        in_steps = i < len(plan.steps)
+        is_cue = plan.pair is not None and plan.pair.step == i
+        role = "foreground" if isinstance(part.made_of, Spoken) else part.made_of.target.sub_event.role
+        gap = to_samples(recipe.timing.gap_s.sample(draw)) if in_steps else None
+        elements.append(
+            Element(
+                key=part.key,
+                samples=part.sound.samples,
+                role=role,
+                # Without a gap the event is crossfaded into the one before; the first has only the lead before it.
+                gap_samples=gap if i and gap else None,
+                whole_stream=role == "ambient",
+                slot_samples=to_samples(plan.pair.slot_s) if plan.pair is not None and is_cue else None,
+                taper_samples=part.sound.taper_samples,
+                level=part.sound.level,
+                exempt=is_cue,
+            )
+        )
+    return elements
+
+
+def _judged(plan: StreamPlan, parts: Sequence[Part], timeline: Timeline) -> list[Judged]:
+    judged: list[Judged] = []
+    for i, (step, part) in enumerate(zip(plan.steps, parts, strict=False)):
+        place = timeline[part.key]
+        judged.append(
+            Judged(
+                event=i,
+                start_sample=place.start_sample,
+                end_sample=place.end_sample,
+                sub_task=step.sub_task,
+                decision=step.decision,
+                reply=step.reply,
+                safety=step.safety,
+                spoken=part.made_of.utterance.text if isinstance(part.made_of, Spoken) else None,
+            )
+        )
+    return judged
+
+
+def _noise(pick: NoisePick, unit: Unit, tools: Tools) -> NoiseTrack:
+    if pick.generated_kind is not None:
+        draw = rng(unit.seed, pick.track, "noise")
+        clips = [render(pick.generated_kind, draw, duration_s=BED_NOISE_S)]
+    else:
+        clips = [_audible(tools.library, clip_id) for clip_id in pick.clip_ids]
+    return NoiseTrack(pick.track, clips, pick.snr_db)
+
+
+def _audible(library: Library, clip_id: str) -> np.ndarray:
+    clip = library.clips[clip_id]
+    return library.read(clip_id, clip.active_start, clip.active_end)
+
+
+def _row(draft: Draft, mix: Composition, unit: Unit, tools: Tools) -> Row:
+    plan = draft.stream.plan
+    return Row(
+        id=draft.stream.id,
+        split=unit.split,
+        ability=plan.ability,
+        sub_task=plan.sub_task,
+        language=plan.language,
+        scenario=plan.scene.scenario,
+        audio=_flac(mix),
+        sampling_rate=SAMPLE_RATE,
+        num_samples=draft.timeline.total_samples,
+        chunk_samples=CHUNK_SAMPLES,
+        num_chunks=draft.timeline.total_samples // CHUNK_SAMPLES,
+        turns=draft.labels.turns,
+        responses=draft.labels.responses,
+        events=tuple(_event(i, part, draft, mix, tools) for i, part in enumerate(draft.parts)),
+        noise=tuple(
+            columns.NoiseTrack(
+                track=done.track,
+                snr_db=done.snr_db,
+                clip_ids=pick.clip_ids,
+                licences=tuple(tools.library.clips[c].licence for c in pick.clip_ids) or ("CC0-1.0",),
+            )
+            for pick, done in zip(unit.noise, mix.noise, strict=True)
+        ),
+        pair_id=unit.pair_id,
+        plan_json=plan.model_dump_json(),
+        provenance_json=_provenance(draft, tools).model_dump_json(),
+        seed=unit.seed,
+        recipe_sha256=tools.recipe_sha256,
+        quality=mix.quality,
+    )
+
+
+def _flac(mix: Composition) -> bytes:
+    """FLAC, 16 kHz mono 16 bit."""
+    file = io.BytesIO()
+    with sf.SoundFile(file, "w", samplerate=SAMPLE_RATE, channels=1, format="FLAC", subtype="PCM_16") as flac:
+        for block in mix.blocks():
+            flac.write(np.rint(block * 32768).clip(-32768, 32767).astype(np.int16))
+    return file.getvalue()
+
+
+def _event(index: int, part: Part, draft: Draft, mix: Composition, tools: Tools) -> Event:
+    plan, place = draft.stream.plan, draft.timeline[part.key]
+    material = part.made_of.material
+    clip = material.clip
+    kept = (part.sound.spans[0].clip_start_sample, part.sound.spans[-1].clip_end_sample)
+    grounded = part.made_of if isinstance(part.made_of, Grounded) else None
+    spoken = part.made_of if isinstance(part.made_of, Spoken) else None
+    return Event(
+        name=grounded.target.sub_event.name if grounded else "speech",
+        role=place.role,
+        kind=grounded.target.kind if grounded else "speech",
+        source=material.source,
+        start_sample=place.start_sample,
+        end_sample=place.end_sample,
+        gain_db=mix.gains_db[part.key],
+        clip_id=clip.clip_id if clip else None,
+        clip_sha256=clip.sha256 if clip else None,
+        clip_start_sample=material.clip_start_sample + kept[0] if clip else None,
+        clip_end_sample=material.clip_start_sample + kept[1] if clip else None,
+        query=grounded.target.refinement.query if grounded else None,
+        caption=material.caption,
+        encoder=tools.recipe.grounding.encoder if clip else None,
+        score=material.score,
+        verdict=grounded.verdict.verdict if grounded else None,
+        decision=plan.steps[index].decision if index < len(plan.steps) else "none",
+        transcript=spoken.utterance.text if spoken else clip.transcript if clip else None,
+        generator=material.generator,
+        licence=material.licence,
+        attribution=material.attribution,
+    )
+
+
+def _provenance(draft: Draft, tools: Tools) -> Provenance:
+    plan, recipe = draft.stream.plan, tools.recipe
+    planner = Agent(name=plan.planner.split("/")[0], version=plan.planner.split("/")[1])
+    return Provenance(
+        policy=recipe.policy,
+        planner=planner,
+        refiner=planner,
+        responder=planner,
+        verifier=Agent(name=VERIFIER[0], version=VERIFIER[1]),
+        auditor=Agent(name=AUDITOR[0], version=AUDITOR[1]),
+        audits=tuple(_audits(draft, tools)),
+        grounding=tuple(
+            GroundingRecord(
+                event=i,
+                threshold=recipe.grounding.min_score if part.made_of.material.clip else None,
+                candidates=part.made_of.candidates,
+            )
+            for i, part in enumerate(draft.parts)
+            if isinstance(part.made_of, Grounded)
+        ),
+        conditioning=tuple(_conditioning(i, part) for i, part in enumerate(draft.parts)),
+        speech=tuple(
+            _speech(i, part.made_of, part.sound, draft.timeline)
+            for i, part in enumerate(draft.parts)
+            if isinstance(part.made_of, Spoken)
+        ),
+        targets=tuple(
+            i for i, step in enumerate(plan.steps) if step.source == "event" and step.index in plan.targets
+        ),
+        step_events=tuple(range(len(plan.steps))),
+        pair=_pair(draft),
+    )
+
+
+def _audits(draft: Draft, tools: Tools) -> list[AuditRecord]:
+    plan = draft.stream.plan
+    names = tuple(e.name for e in plan.scene.sub_events)
+    records: list[AuditRecord] = []
+    for i, part in enumerate(draft.parts):
+        if isinstance(part.made_of, Spoken):
+            continue
+        material = part.made_of.material
+        judged = audit(
+            material.caption, material.tags, scenario=plan.scene.scenario, neighbours=names, policy=tools.recipe.policy
+        )
+        records.append(
+            AuditRecord(
+                event=i,
+                label=judged.label,
+                criterion=judged.criterion,
+                reason=judged.reason,
+                confidence=judged.confidence,
+            )
+        )
+    return records
+
+
+def _conditioning(index: int, part: Part) -> ConditioningRecord:
+    return ConditioningRecord(
+        event=index,
+        profile=part.sound.profile,
+        spans=tuple((s.clip_start_sample, s.clip_end_sample, s.start_sample) for s in part.sound.spans),
+        iterations=part.sound.iterations,
+        reason=part.sound.reason,
+    )
+
+
+def _speech(index: int, spoken: Spoken, sound: Sound, timeline: Timeline) -> SpeechRecord:
+    place = timeline[f"event-{index}"]
+    words: list[tuple[str, int, int]] = []
+    for word in spoken.words:
+        start, last = sound.to_output(word.start_sample), sound.to_output(word.end_sample - 1)
+        origin = place.origin_sample
+        first_sample = place.start_sample if start is None else max(origin + start, place.start_sample)
+        end_sample = place.end_sample if last is None else min(origin + last + 1, place.end_sample)
+        words.append((word.word, first_sample, end_sample))
+    return SpeechRecord(
+        event=index,
+        voice=spoken.voice,
+        rate_wpm=spoken.rate_wpm,
+        words=tuple(words),
+        words_estimated=spoken.words_estimated,
+    )
+
+
+def _pair(draft: Draft) -> PairRecord | None:
+    pair = draft.stream.plan.pair
+    if pair is None:
+        return None
+    start = draft.timeline[draft.parts[pair.step].key].start_sample
+    return PairRecord(
+        event=pair.step,
+        side=pair.side,
+        slot_start_sample=start,
+        slot_end_sample=start + to_samples(pair.slot_s),
+    )
