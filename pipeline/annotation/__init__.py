@@ -1,0 +1,1 @@
+"""Events to labels: responses on the chunk grid, the silence audit, and what a trainer reads."""
