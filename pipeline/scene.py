@@ -25,7 +25,7 @@ from pipeline.grounding.verify import VERIFIER, Target, Verifier
 from pipeline.library.library import Library
 from pipeline.seeds import rng
 from pipeline.sounds import Conditioner, Sound, profile_of
-from pipeline.synthesis.procedural import render
+from pipeline.synthesis.kinds import render
 from pipeline.synthesis.speech import SpeechEngine, WordTime
 from pipeline.timing import to_samples
 from schemas import row as columns

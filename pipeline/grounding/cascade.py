@@ -17,8 +17,7 @@ from pipeline.errors import SceneRejected
 from pipeline.grounding.verify import Evidence, Target, Verdict, Verifier
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
-from pipeline.synthesis.kinds import KINDS, match_kind
-from pipeline.synthesis.procedural import GENERATOR, render
+from pipeline.synthesis.kinds import GENERATOR, KINDS, match_kind, render
 from pipeline.timing import to_samples, to_seconds
 from schemas.provenance import CandidateRecord
 from schemas.recipe import GroundingParams
@@ -102,7 +101,7 @@ def ground(
             records.append(_record(material, verdict))
         if verdict.verdict == "accept":
             return Grounded(target, material, verdict, tuple(records))
-    material = _synthesize(target, params, rng)
+    material = _synthesize(target, rng)
     verdict = verify(target, _evidence(material))
     records.append(_record(material, verdict))
     if verdict.verdict != "accept":
@@ -164,7 +163,7 @@ def _whole_occurrences(clip: Clip, longest: int, shortest: float) -> list[tuple[
     return spans
 
 
-def _synthesize(target: Target, params: GroundingParams, rng: np.random.Generator) -> Material:
+def _synthesize(target: Target, rng: np.random.Generator) -> Material:
     """Render the fallback caption; what comes out is described by what was rendered, not by the caption."""
     planned = target.sub_event.rough_duration_s
     sustained = True if target.sustained else None
@@ -176,10 +175,7 @@ def _synthesize(target: Target, params: GroundingParams, rng: np.random.Generato
             f"{target.refinement.fallback_caption!r}",
         )
     kind = KINDS[name]
-    low, high = kind.duration_s
-    bounds = (planned * params.min_duration_ratio, min(planned * params.max_duration_ratio, target.max_duration_s or np.inf))
-    duration_s = planned if kind.sustained else float(np.clip(planned, max(low, bounds[0]), max(low, min(high, bounds[1]))))
-    samples = render(name, rng, duration_s=duration_s)
+    samples = render(name, rng, duration_s=min(planned, target.max_duration_s or planned))
     return Material(
         samples=samples,
         source="synthesized",
