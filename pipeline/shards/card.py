@@ -1,0 +1,64 @@
+"""README.md of a corpus: a dataset card with Hugging Face front matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pipeline.shards.writer import write_atomically
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+_HUB_LICENCES = {
+    "CC0-1.0": "cc0-1.0",
+    "public-domain": "cc0-1.0",
+    "CC-BY-3.0": "cc-by-3.0",
+    "CC-BY-4.0": "cc-by-4.0",
+    "CC-BY-SA-4.0": "cc-by-sa-4.0",
+}
+
+
+def write_card(root: Path, manifest: Mapping[str, Any], attributions: Sequence[str]) -> None:
+    """Write README.md from the manifest's figures; `attributions` name the authors of the sounds."""
+    environment = Environment(loader=PackageLoader("pipeline.shards", "."), undefined=StrictUndefined, autoescape=False)
+    text = environment.get_template("card.md.j2").render(
+        **manifest,
+        title=_title(manifest),
+        front_matter=_front_matter(manifest),
+        first_split=next(iter(manifest["splits"])),
+        attributions=[_one_line(a) for a in attributions],
+    )
+    write_atomically(root / "README.md", text.encode())
+
+
+def _title(manifest: Mapping[str, Any]) -> str:
+    return _one_line(manifest["recipe"]["pretty_name"] or manifest["recipe"]["name"])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _front_matter(manifest: Mapping[str, Any]) -> str:
+    licences = {_HUB_LICENCES.get(name, "other") for name in manifest["licences"]}
+    rows = manifest["rows"]
+    card = {
+        "pretty_name": _title(manifest),
+        "language": list(manifest["languages"]),
+        # One licence is only claimed where every sound is under it.
+        "license": licences.pop() if len(licences) == 1 else "other",
+        "size_categories": [next((name for limit, name in _SIZES if rows < limit), "n>10M")],
+        "task_categories": ["audio-classification", "automatic-speech-recognition", "audio-text-to-text"],
+        "tags": ["synthetic", "audio", "streaming", "sound-events", "proactive-response"],
+        "source_datasets": ["original"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in manifest["splits"]],
+            }
+        ],
+    }
+    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True)
