@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import recipe_sha256
-from pipeline.corpus_plan import ShardPlan, plan_corpus, read_units
-from pipeline.errors import SceneRejected
+from pipeline.corpus_plan import ShardPlan, plan_corpus, read_units, units_file
+from pipeline.errors import SceneRejected, StreamAudioError
 from pipeline.grounding.verify import RuleVerifier
 from pipeline.library.library import Library
 from pipeline.scene import Tools, build_unit
@@ -22,6 +23,7 @@ from pipeline.sounds import Conditioner
 from pipeline.synthesis.espeak import EspeakEngine
 from schemas.recipe import Recipe
 from schemas.row import Row
+from schemas.unit import Unit
 
 VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "faiss-cpu")
 """Packages whose version can change a shard's bytes."""
@@ -37,6 +39,14 @@ def identity(recipe: Recipe, library: Library, limit: int | None) -> dict[str, A
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The planning pass's result: shards in order, and scenes that could not be planned."""
+
+    shards: tuple[ShardPlan, ...]
+    rejected: tuple[Quarantined, ...]
+
+
 def planned(
     folder: CorpusFolder,
     recipe: Recipe,
@@ -44,25 +54,55 @@ def planned(
     *,
     limit: int | None,
     on_progress: Callable[[int, int], None],
-) -> tuple[list[ShardPlan], list[Quarantined]]:
+) -> Plan:
     """The planning pass, run once; a resume reads what it wrote."""
     done = folder.state / "plan" / "plan.json"
-    if done.is_file():
-        saved = json.loads(done.read_text(encoding="utf-8"))
-        shards = [ShardPlan(s["name"], s["split"], done.parent / f"{s['name']}.jsonl") for s in saved["shards"]]
-        return shards, [Quarantined(**q) for q in saved["rejected"]]
-    shards, rejected = plan_corpus(recipe, library, done.parent, limit=limit, on_progress=on_progress)
-    saved = {
-        "shards": [{"name": s.name, "split": s.split} for s in shards],
-        "rejected": [asdict(q) for q in rejected],
-    }
-    write_atomically(done, json.dumps(saved, ensure_ascii=False).encode())
-    return shards, rejected
+    if not done.is_file():
+        shards, rejected = plan_corpus(recipe, library, done.parent, limit=limit, on_progress=on_progress)
+        saved = {"shards": [asdict(s) for s in shards], "rejected": [asdict(q) for q in rejected]}
+        write_atomically(done, json.dumps(saved, ensure_ascii=False).encode())
+    saved = json.loads(done.read_text(encoding="utf-8"))
+    return Plan(tuple(ShardPlan(**s) for s in saved["shards"]), tuple(Quarantined(**q) for q in saved["rejected"]))
 
 
-def open_tools(recipe: Recipe, library_path: Path) -> Tools:
-    """Everything a worker needs, from the recipe and the library alone."""
-    library = Library.open(library_path)
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a worker finds all it needs: only paths, so that it crosses to other processes and machines."""
+
+    root: Path
+    library_path: Path
+
+    @staticmethod
+    def prepare(folder: CorpusFolder, recipe: Recipe, library_path: Path) -> Workplace:
+        """Write down the recipe for the workers."""
+        write_atomically(folder.state / "recipe.json", recipe.model_dump_json().encode())
+        return Workplace(folder.root, library_path)
+
+    @property
+    def folder(self) -> CorpusFolder:
+        """The corpus that is built."""
+        return CorpusFolder(self.root)
+
+    def report_progress(self, shard: str, streams_done: int) -> None:
+        """Note how far a shard is, for the progress display."""
+        path = self.folder.state / "progress" / shard
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(str(streams_done), encoding="utf-8")
+
+    def progress(self) -> tuple[int, int]:
+        """(streams done, streams in all), finished shards included."""
+        plan = json.loads((self.folder.state / "plan" / "plan.json").read_text(encoding="utf-8"))
+        total = sum(shard["streams"] for shard in plan["shards"])
+        # A worker may be writing its count just now; an empty file is no count yet.
+        counts = [(path.read_text(encoding="utf-8") or "0") for path in (self.folder.state / "progress").glob("*")]
+        return sum(int(count) for count in counts), total
+
+
+@functools.lru_cache(maxsize=1)
+def open_tools(workplace: Workplace) -> Tools:
+    """Everything a worker needs, opened once per process."""
+    recipe = Recipe.model_validate_json((workplace.folder.state / "recipe.json").read_bytes())
+    library = Library.open(workplace.library_path)
     return Tools(
         recipe=recipe,
         recipe_sha256=recipe_sha256(recipe),
@@ -73,62 +113,61 @@ def open_tools(recipe: Recipe, library_path: Path) -> Tools:
     )
 
 
-def build_shard(
-    folder: CorpusFolder, shard: ShardPlan, tools: Tools, *, on_stream: Callable[[int], None] = lambda done: None
-) -> ShardReport:
-    """Build one shard, write it, mark it; returns at once where it is already there.
-
-    Args:
-        folder: the corpus.
-        shard: its part of the plan.
-        tools: of this worker.
-        on_stream: called with the number of streams done in this shard, rejected ones included.
-    """
-    before = folder.finished(shard.name)
+def build_shard(workplace: Workplace, name: str) -> ShardReport:
+    """Build one shard, write it, mark it; returns at once where it is already there."""
+    folder = workplace.folder
+    before = folder.finished(name)
     if before is not None:
         return before
+    tools = open_tools(workplace)
     tally, quarantined = Tally(), list[Quarantined]()
 
     def rows() -> Iterator[Row]:
         done = 0
-        for unit in read_units(shard.units_file):
+        for unit in read_units(units_file(folder.state / "plan", name)):
             done += len(unit.streams)
             try:
                 built = build_unit(unit, tools)
             except SceneRejected as rejection:
-                quarantined.extend(
-                    Quarantined(
-                        id=stream.id,
-                        split=unit.split,
-                        sub_task=stream.plan.sub_task,
-                        stage=rejection.stage,
-                        reason=rejection.reason,
-                        plan_json=stream.plan.model_dump_json(),
-                        seed=unit.seed,
-                    )
-                    for stream in unit.streams
-                )
+                quarantined.extend(_rejected(unit, rejection))
             else:
                 for row in built:
                     tally.add(row)
                     yield row
-            on_stream(done)
+            workplace.report_progress(name, done)
 
-    file = write_shard(folder.root, shard.path, rows())
-    report = ShardReport.of(file, shard.split, tally, quarantined)
-    folder.mark(shard.name, report)
+    file = write_shard(folder.root, f"data/{name}.parquet", rows())
+    report = ShardReport.of(file, name.split("-")[0], tally, quarantined)
+    folder.mark(name, report)
     return report
 
 
-def publish(
-    folder: CorpusFolder,
-    recipe: Recipe,
-    reports: Sequence[ShardReport],
-    planning_rejected: Sequence[Quarantined],
-    build_identity: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Write quarantine, card and, last, the manifest; returns the manifest."""
-    rejected = [*planning_rejected, *(q for report in reports for q in report.quarantined)]
+def _rejected(unit: Unit, rejection: SceneRejected) -> Iterator[Quarantined]:
+    for stream in unit.streams:
+        yield Quarantined(
+            id=stream.id,
+            split=unit.split,
+            sub_task=stream.plan.sub_task,
+            stage=rejection.stage,
+            reason=rejection.reason,
+            plan_json=stream.plan.model_dump_json(),
+            seed=unit.seed,
+        )
+
+
+def publish(folder: CorpusFolder, recipe: Recipe, plan: Plan, build_identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Write quarantine, card and, last, the manifest; returns the manifest.
+
+    Raises:
+        StreamAudioError: a shard of the plan is missing; nothing is published.
+    """
+    reports: list[ShardReport] = []
+    for shard in plan.shards:
+        report = folder.finished(shard.name)
+        if report is None:
+            raise StreamAudioError(f"shard {shard.name!r} was not built; run the same build again to resume")
+        reports.append(report)
+    rejected = [*plan.rejected, *(q for report in reports for q in report.quarantined)]
     content = manifest(
         reports,
         rejected,

@@ -40,16 +40,15 @@ AMBIENT_NOISE_KINDS = ("room_tone", "street_bed", "office_bed", "forest_bed")
 
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
-    """One shard to be: its name, its place in the corpus, and the file that lists its units."""
+    """One shard to be, before quarantine."""
 
     name: str
-    split: str
-    units_file: Path
+    streams: int
 
-    @property
-    def path(self) -> str:
-        """Path of the shard relative to the corpus."""
-        return f"data/{self.name}.parquet"
+
+def units_file(folder: Path, shard: str) -> Path:
+    """The JSON-lines file that holds a shard's part of the plan."""
+    return folder / f"{shard}.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +104,15 @@ def plan_corpus(
         planned = 0
         for index in range(count):
             name = f"{split}-{index:05d}-of-{count:05d}"
-            upto = min(rows, (index + 1) * recipe.streams_per_shard)
+            before, upto = planned, min(rows, (index + 1) * recipe.streams_per_shard)
             while planned < upto:
                 rows_used, unit = next(units)
                 planned += rows_used
                 if unit is not None:
                     pending.append(unit)
                 on_progress(done + planned, wanted)
-            shard = ShardPlan(name, split, folder / f"{name}.jsonl")
-            write_atomically(shard.units_file, "".join(u.model_dump_json() + "\n" for u in pending).encode())
-            shards.append(shard)
+            write_atomically(units_file(folder, name), "".join(u.model_dump_json() + "\n" for u in pending).encode())
+            shards.append(ShardPlan(name, planned - before))
             pending = []
         done += rows
     return shards, rejected
