@@ -24,6 +24,8 @@ version = "1"
 RATE = 16_000
 FADE_SAMPLES = 80  # 5 ms: no click at either end, short enough to keep an attack
 
+SILENCE = 10 ** (-50 / 20)  # of the peak: what comes after the last sample above it is no part of a sound
+
 KINDS: Mapping[str, SoundKind] = MappingProxyType({key: SOUNDS[key][0] for key in sorted(SOUNDS)})
 
 # For each trigger a benign sound that can take its place in a scene: alike in place or timbre, and in length.
@@ -64,13 +66,16 @@ def render(kind: str, rng: np.random.Generator, *, duration_s: float | None = No
     """Render one sound: float32, mono, 16 kHz, peak in (0, 0.9].
 
     `duration_s` is drawn from the kind's range where it is None. A one-shot is a single audible
-    occurrence that ends by itself, so its length is clamped to that range; a sustained kind takes any
-    length from 0.1 s. The same (kind, state of rng, duration) gives the same samples.
+    occurrence that ends by itself: its length stays within that range, and silence after it is cut off
+    as far as the range allows. A sustained kind has exactly the asked length,
+    0.1 s at least. The same (kind, state of rng, duration) gives the same samples.
 
     Raises BadInput for an unknown kind or an impossible duration.
     """
     if kind not in SOUNDS:
-        raise BadInput(f"kind {kind!r} is none of the {len(KINDS)} procedural kinds; take one of KINDS or match_kind(text)")
+        raise BadInput(
+            f"kind {kind!r} is none of the {len(KINDS)} procedural kinds; take one of KINDS or match_kind(text)"
+        )
     if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
         raise BadInput(f"duration_s={duration_s!r} must be a positive number of seconds")
     spec, draw = SOUNDS[kind]
@@ -86,6 +91,10 @@ def render(kind: str, rng: np.random.Generator, *, duration_s: float | None = No
     drawn = max(n, 4 * RATE) if spec.sustained else n
     x = draw(rng, drawn)[:n]
     x = x - x.mean()
+    if not spec.sustained:
+        audible = np.flatnonzero(np.abs(x) > np.max(np.abs(x)) * SILENCE)
+        n = min(n, max(round(low * RATE), audible[-1] + 1 + FADE_SAMPLES))
+        x = x[:n]
     fade = min(FADE_SAMPLES, n // 4)
     ramp = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
     x[:fade] *= ramp
@@ -98,16 +107,21 @@ def render(kind: str, rng: np.random.Generator, *, duration_s: float | None = No
 
 # Words that say nothing about what sounds.
 STOPWORDS = frozenset(
-    """a an and are as at away back be being by close come continuous day down each far fast few for from gentle gently
-    get give go hard has have hear heard her his in inside into is it its light little long loud loudly low make more
-    near nearby noise noisy of off on once one or out outside over quick quickly quiet quietly quite recording regular
-    rhythmic several sharp short single slight slow slowly small soft softly some somebody someone something sound
-    steady steadily sudden suddenly that the their them then there they this through to two three twice under up very
-    while who with without distant distance background ambience ambient bed empty old new big large heavy deep high
-    strong person man woman people room music play playing tune solo melody object work run running move moving turn
-    pass passing kitchen city street house home table floor wooden wood metal front left right approach
-    """.split()
-)  # fmt: skip
+    re.findall(
+        r"\w+",
+        """
+        a ambience ambient an and approach are as at away back background be bed being big by city close come
+        continuous day deep distance distant down each empty far fast few floor for from front gentle gently get
+        give go hard has have hear heard heavy her high his home house in inside into is it its kitchen large
+        left light little long loud loudly low make man melody metal more move moving music near nearby new
+        noise noisy object of off old on once one or out outside over pass passing people person play playing
+        quick quickly quiet quietly quite recording regular rhythmic right room run running several sharp short
+        single slight slow slowly small soft softly solo some somebody someone something sound steadily steady
+        street strong sudden suddenly table that the their them then there they this three through to tune turn
+        twice two under up very while who with without woman wood wooden work
+        """,
+    )
+)
 WEAK = 0.35  # weight of a stop word: breaks ties ("wooden door"), never decides
 
 

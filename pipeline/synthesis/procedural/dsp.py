@@ -46,9 +46,7 @@ def shaped_noise(rng: np.random.Generator, n: int, gain: Callable[[Signal], Sign
     return x / (np.sqrt(np.mean(x**2)) + 1e-12)
 
 
-def band_noise(
-    rng: np.random.Generator, n: int, low_hz: float, high_hz: float, *, order: float = 2.0
-) -> Signal:
+def band_noise(rng: np.random.Generator, n: int, low_hz: float, high_hz: float, *, order: float = 2.0) -> Signal:
     """Noise between two frequencies with Butterworth-like skirts."""
 
     def gain(f: Signal) -> Signal:
@@ -69,7 +67,8 @@ def drift(rng: np.random.Generator, n: int, rate_hz: float, low: float = 0.0, hi
     points = rng.uniform(low, high, max(4, int(n / RATE * rate_hz) + 4))
     position = np.linspace(1, len(points) - 2, n)
     left = position.astype(int)
-    blend = (1 - np.cos(np.pi * (position - left))) / 2
+    blend = position - left
+    blend = blend * blend * (3 - 2 * blend)
     return points[left] * (1 - blend) + points[left + 1] * blend
 
 
@@ -266,9 +265,25 @@ def repeat(
     return out
 
 
-def steps(rng: np.random.Generator, n: int, period_s: float, *, jitter: float = 0.08, tail_s: float = 0.2
-          ) -> list[float]:  # fmt: skip
-    """Start times of a nearly regular series that leaves `tail_s` at the end."""
-    last = max(0.02, n / RATE - tail_s)
-    ticks = np.arange(0.01, last, period_s)
-    return list(np.maximum(0.0, ticks + rng.uniform(-jitter, jitter, len(ticks)) * period_s))
+def steps(
+    rng: np.random.Generator, n: int, period_s: float, *, jitter: float = 0.08, tail_s: float = 0.2
+) -> list[float]:
+    """Start times of a nearly regular series that fills the length; each sound lasts about `tail_s`."""
+    span = max(0.0, n / RATE - tail_s)
+    count = max(1, round(span / period_s) + 1)
+    ticks = np.linspace(0, span, count)
+    ticks[1:-1] += rng.uniform(-jitter, jitter, max(0, count - 2)) * period_s
+    return list(ticks)
+
+
+def beeps(n: int, pattern_s: Sequence[float], on_s: float) -> Signal:
+    """A 0..1 gate that opens for `on_s` at each time of a pattern, stretched to end with the last beep."""
+    fitting = [start for start in pattern_s if start + on_s <= n / RATE] or [0.0]
+    stretch = n / RATE / (fitting[-1] + on_s)
+    gate = np.zeros(n)
+    for start in fitting:
+        length = samples(on_s * stretch)
+        edge = min(samples(0.004), length // 4)
+        pulse = np.minimum(1, np.minimum(np.arange(length), np.arange(length)[::-1]) / edge)
+        add(gate, pulse, samples(start * stretch))
+    return gate

@@ -4,8 +4,29 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from .dsp import (
-    Signal, add, add_around, arch, band_noise, coloured_noise, curve, decay, drift, formants, harmonic, highpass, lowpass,
-    repeat, rolloff, room, samples, scatter, sine, steps, strike, unit,
+    Signal,
+    add,
+    add_around,
+    arch,
+    band_noise,
+    beeps,
+    coloured_noise,
+    curve,
+    decay,
+    drift,
+    formants,
+    harmonic,
+    highpass,
+    lowpass,
+    repeat,
+    rolloff,
+    room,
+    samples,
+    scatter,
+    sine,
+    steps,
+    strike,
+    unit,
 )  # fmt: skip
 from .home import METAL, WOOD, motor, tick
 from .kind import sound
@@ -22,7 +43,11 @@ Rng = np.random.Generator
 def gas_hiss(rng: Rng, n: int) -> Signal:
     jet = band_noise(rng, n, rng.uniform(2200, 3200), 7900, order=1.5)
     whistle = formants(band_noise(rng, n, 3000, 6500), (rng.uniform(3500, 5500), 60, 2))
-    return (unit(jet) + 0.5 * unit(whistle)) * drift(rng, n, 12, 0.85, 1) * curve(n, (0, 0), (0.03, 1), (0.85, 0.95), (1, 0))
+    return (
+        (unit(jet) + 0.5 * unit(whistle))
+        * drift(rng, n, 12, 0.85, 1)
+        * curve(n, (0, 0), (0.03, 1), (0.85, 0.95), (1, 0))
+    )
 
 
 @sound("equipment", "Buzz; Crackle; Static", (1.5, 4.0),
@@ -45,11 +70,8 @@ def electric_arcing(rng: Rng, n: int) -> Signal:
        "a smoke alarm beeping loudly", "piercing beeps of a smoke detector", "a fire alarm on the ceiling goes off",
        criterion="equipment")  # fmt: skip
 def smoke_alarm(rng: Rng, n: int) -> Signal:
-    f, t = rng.uniform(2900, 3300), np.arange(n) / 16_000
     # Temporal-three pattern: three half-second beeps, then a pause.
-    cycle = t % 4.0
-    gate = ((cycle % 1.0 < 0.5) & (cycle < 3.0)).astype(float) * (t - t % 1.0 + 0.5 < n / 16_000)
-    return harmonic(f, n, (1, 0.35)) * lowpass(gate, 120).clip(0, 1)
+    return harmonic(rng.uniform(2900, 3300), n, (1, 0.35)) * beeps(n, (0, 1, 2, 4, 5, 6), 0.5)
 
 
 @sound("equipment", "Squeal; Scrape; Squeak; Mechanisms", (2.5, 6.0),
@@ -73,7 +95,12 @@ def engine_knocking(rng: Rng, n: int) -> Signal:
     out = 0.35 * unit(firing(rng, n, rng.uniform(11, 15), 0.5))
     base = rng.uniform(500, 800)
     for start in steps(rng, n, rng.uniform(0.14, 0.19), jitter=0.05):
-        add(out, strike(rng, samples(0.15), base, METAL, 0.09, noise=1, noise_hz=4000), samples(start), rng.uniform(0.5, 1))
+        add(
+            out,
+            strike(rng, samples(0.15), base, METAL, 0.09, noise=1, noise_hz=4000),
+            samples(start),
+            rng.uniform(0.5, 1),
+        )
     return out * arch(n, 0.06, 0.12)
 
 
@@ -93,7 +120,9 @@ def fault_alarm(rng: Rng, n: int) -> Signal:
     low, t = rng.uniform(420, 560), np.arange(n) / 16_000
     high = (t % 0.8 >= 0.4).astype(float)
     f = low * (1 + 0.26 * high)
-    return unit(harmonic(f, n, rolloff(12, 0.7) * (np.arange(12) % 2 == 0))) * curve(n, (0, 0), (0.01, 1), (0.97, 1), (1, 0))
+    return unit(harmonic(f, n, rolloff(12, 0.7) * (np.arange(12) % 2 == 0))) * curve(
+        n, (0, 0), (0.01, 1), (0.97, 1), (1, 0)
+    )
 
 
 # -- house equipment -----------------------------------------------------------------------------
@@ -121,22 +150,29 @@ def fridge_hum(rng: Rng, n: int) -> Signal:
 
 
 @sound("equipment", "Mechanical fan; Air conditioning; Whir", (4.0, 60.0),
-       "an electric fan blowing air", "a desk fan whirring", "the even rush of a ventilation fan", sustained=True)  # fmt: skip
+       "an electric fan blowing air", "a desk fan whirring", "the even rush of a ventilation fan",
+       sustained=True)  # fmt: skip
 def electric_fan(rng: Rng, n: int) -> Signal:
     blades, t = rng.uniform(16, 28), np.arange(n) / 16_000
     air = coloured_noise(rng, n, 1.3, low_hz=150) * (1 + 0.25 * np.sin(2 * np.pi * blades * t))
-    return air / 4 + 0.12 * motor(rng, n, rng.uniform(95, 125), 8, 1.0)
+    return air / 5 + 0.2 * motor(rng, n, rng.uniform(95, 125), 8, 1.0)
 
 
 @sound("equipment", "Printer; Mechanisms", (2.5, 6.0),
-       "an office printer printing a page", "a printer head moving back and forth", "an inkjet printer whirs and feeds paper")  # fmt: skip
+       "an office printer printing a page", "a printer head moving back and forth",
+       "an inkjet printer whirs and feeds paper")  # fmt: skip
 def printer(rng: Rng, n: int) -> Signal:
-    out, at, period = np.zeros(n), 0.0, rng.uniform(0.55, 0.75)
+    out, at, period = np.zeros(n), 0.0, n / 16_000 / round(n / 16_000 / rng.uniform(0.55, 0.75))
     feed = samples(0.18)
-    while at < n / 16_000 - period:
+    while at < n / 16_000 - period / 2:
         m = samples(period * 0.62)
         sweep = rng.uniform(330, 380) * curve(m, (0, 0.6), (0.15, 1), (0.85, 1), (1, 0.6))
-        add(out, (unit(harmonic(sweep, m, rolloff(14, 0.6))) + 0.1 * band_noise(rng, m, 1000, 6000)) * arch(m, 0.1, 0.1), samples(at), 0.7)
+        add(
+            out,
+            (unit(harmonic(sweep, m, rolloff(14, 0.6))) + 0.1 * band_noise(rng, m, 1000, 6000)) * arch(m, 0.1, 0.1),
+            samples(at),
+            0.7,
+        )
         roll = unit(harmonic(150.0, feed, rolloff(20, 0.4))) * arch(feed, 0.1, 0.2)
         add(out, roll + 0.2 * band_noise(rng, feed, 800, 5000) * arch(feed), samples(at + period * 0.66), 0.5)
         at += period
@@ -144,16 +180,20 @@ def printer(rng: Rng, n: int) -> Signal:
 
 
 @sound("equipment", "Sewing machine; Mechanisms", (1.5, 5.0),
-       "a sewing machine stitching fabric", "the rapid rattle of a sewing machine", "someone sews a seam by machine")  # fmt: skip
+       "a sewing machine stitching fabric", "the rapid rattle of a sewing machine",
+       "someone sews a seam by machine")  # fmt: skip
 def sewing_machine(rng: Rng, n: int) -> Signal:
     base, rate = rng.uniform(280, 420), rng.uniform(11, 15)
     starts = np.arange(0.05, n / 16_000 - 0.12, 1 / rate)
-    out = repeat(rng, n, starts, lambda: strike(rng, samples(0.06), base, METAL, 0.035, noise=1.5, noise_hz=3500), spread_db=2)
+    out = repeat(
+        rng, n, starts, lambda: strike(rng, samples(0.06), base, METAL, 0.035, noise=1.5, noise_hz=3500), spread_db=2
+    )
     return out + 0.2 * motor(rng, n, rate * 8, 16) * arch(n, 0.08, 0.1)
 
 
 @sound("equipment", "Pump (liquid); Mechanisms; Hum", (4.0, 30.0),
-       "an air compressor chugging", "a small pump running steadily", "the throb of a workshop compressor", sustained=True)  # fmt: skip
+       "an air compressor chugging", "a small pump running steadily", "the throb of a workshop compressor",
+       sustained=True)  # fmt: skip
 def air_compressor(rng: Rng, n: int) -> Signal:
     rate = rng.uniform(9, 13)
     t = np.arange(n) / 16_000
@@ -165,7 +205,8 @@ def air_compressor(rng: Rng, n: int) -> Signal:
 
 
 @sound("equipment", "Drill; Power tool", (1.5, 5.0),
-       "an electric drill boring into a wall", "someone drills a hole with a power drill", "the rising whine of a cordless drill")  # fmt: skip
+       "an electric drill boring into a wall", "someone drills a hole with a power drill",
+       "the rising whine of a cordless drill")  # fmt: skip
 def power_drill(rng: Rng, n: int) -> Signal:
     speed = rng.uniform(210, 300) * curve(n, (0, 0.2), (0.12, 1.15), (0.25, 0.92), (0.8, 0.9), (0.88, 1.15), (1, 0.15))
     speed = speed * drift(rng, n, 8, 0.97, 1.03)
@@ -188,10 +229,11 @@ def hammering(rng: Rng, n: int) -> Signal:
 
 
 @sound("equipment", "Sawing; Tools", (1.5, 5.0),
-       "a hand saw cutting wood", "someone saws a plank back and forth", "rhythmic sawing through timber")  # fmt: skip
+       "a hand saw cutting wood", "someone saws a plank back and forth",
+       "rhythmic sawing through timber")  # fmt: skip
 def hand_saw(rng: Rng, n: int) -> Signal:
-    out, at, stroke, push = np.zeros(n), 0.0, rng.uniform(0.34, 0.45), True
-    while at < n / 16_000 - stroke:
+    out, at, stroke, push = np.zeros(n), 0.0, n / 16_000 / round(n / 16_000 / rng.uniform(0.34, 0.45)), True
+    while at < n / 16_000 - stroke / 2:
         m = samples(stroke * 0.92)
         teeth = rng.uniform(95, 130) * curve(m, (0, 0.5), (0.5, 1.2), (1, 0.5))
         rasp = band_noise(rng, m, 600, 5500) * (0.3 + np.abs(np.sin(np.cumsum(teeth) * np.pi / 16_000)) ** 2)
@@ -210,7 +252,8 @@ def chainsaw(rng: Rng, n: int) -> Signal:
 
 
 @sound("equipment", "Filing (rasp); Sanding; Rub", (1.4, 5.0),
-       "sanding a piece of wood by hand", "sandpaper rubs back and forth", "someone smooths a board with sandpaper")  # fmt: skip
+       "sanding a piece of wood by hand", "sandpaper rubs back and forth",
+       "someone smooths a board with sandpaper")  # fmt: skip
 def sanding(rng: Rng, n: int) -> Signal:
     def stroke() -> Signal:
         m = samples(rng.uniform(0.3, 0.36))
@@ -220,15 +263,17 @@ def sanding(rng: Rng, n: int) -> Signal:
 
 
 @sound("equipment", "Ratchet, pawl; Clicking; Tools", (0.6, 2.0),
-       "a ratchet wrench clicking", "someone tightens a bolt with a ratchet", "quick metallic clicks of a socket wrench")  # fmt: skip
+       "a ratchet wrench clicking", "someone tightens a bolt with a ratchet",
+       "quick metallic clicks of a socket wrench")  # fmt: skip
 def ratchet(rng: Rng, n: int) -> Signal:
     rate = rng.uniform(14, 22)
     starts = np.arange(0.02, n / 16_000 - 0.06, 1 / rate)
     return repeat(rng, n, starts, lambda: tick(rng, 2200, 2600, 0.03), spread_db=2)
 
 
-@sound("equipment", "Clang; Bang; Tools", (0.8, 1.8),
-       "a metal wrench drops on a concrete floor", "a steel tool falls with a clang", "a spanner clatters to the ground")  # fmt: skip
+@sound("equipment", "Clang; Bang; Tools", (0.6, 1.1),
+       "a metal wrench drops on a concrete floor", "a steel tool falls with a clang",
+       "a spanner clatters to the ground")  # fmt: skip
 def wrench_drop(rng: Rng, n: int) -> Signal:
     out, at, gap, gain, base = np.zeros(n), 0.0, rng.uniform(0.16, 0.24), 1.0, rng.uniform(900, 1500)
     for _ in range(rng.integers(3, 6)):
@@ -246,6 +291,8 @@ def stepper_motor(rng: Rng, n: int) -> Signal:
     while at < n / 16_000:
         m = samples(rng.uniform(0.12, 0.6))
         pitch = rng.choice([180, 240, 300, 360, 450, 520]) * rng.uniform(0.97, 1.03)
-        add_around(out, unit(harmonic(pitch, m, rolloff(10, 0.8))) * arch(m, 0.05, 0.05), samples(at), rng.uniform(0.4, 1))
+        add_around(
+            out, unit(harmonic(pitch, m, rolloff(10, 0.8))) * arch(m, 0.05, 0.05), samples(at), rng.uniform(0.4, 1)
+        )
         at += m / 16_000
     return out + 0.02 * sine(120.0, n) + 0.05 * coloured_noise(rng, n, 1)

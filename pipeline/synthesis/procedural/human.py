@@ -1,16 +1,26 @@
-"""Human sounds: distress, body, emotion, crowds."""
+"""Human sounds: distress and the body."""
 
 import numpy as np
 
 from .dsp import (
-    Signal, add, arch, band_noise, buzz, curve, decay, drift, formants, highpass, lowpass, moving_formant,
-    repeat, room, samples, scatter, steps, strike, unit,
+    Signal,
+    add,
+    arch,
+    band_noise,
+    buzz,
+    curve,
+    decay,
+    drift,
+    formants,
+    lowpass,
+    moving_formant,
+    room,
+    samples,
+    unit,
 )  # fmt: skip
 from .kind import sound
 
 Rng = np.random.Generator
-
-VOWELS = ((730, 1090), (300, 2200), (500, 1800), (450, 900))  # first two formants
 
 
 # -- shared sources ------------------------------------------------------------------------------
@@ -29,7 +39,7 @@ def cough_burst(rng: Rng, n: int, size: float = 1.0) -> Signal:
     blast = blast + 0.9 * formants(blast, (600 / size, 150, 3), (1500 / size, 250, 3), (2700, 400, 2))
     pitch = rng.uniform(120, 220) / size * curve(n, (0, 1.2), (1, 0.8))
     voice = voiced(rng, n, pitch, (550, 150, 2), (1300, 200, 1.5), breath=0.3)
-    return unit(blast) + 0.6 * unit(voice) * curve(n, (0, 0), (0.15, 0.5), (0.5, 1), (0.85, 0.4), (1, 0))
+    return unit(blast) + 0.45 * unit(voice) * curve(n, (0, 0), (0.15, 0.6), (0.4, 1), (0.7, 0.25), (1, 0))
 
 
 def inhale(rng: Rng, n: int, harsh: float = 0.0) -> Signal:
@@ -41,8 +51,12 @@ def inhale(rng: Rng, n: int, harsh: float = 0.0) -> Signal:
 
 def laugh_syllable(rng: Rng, pitch: float) -> Signal:
     n = samples(rng.uniform(0.13, 0.17))
-    voice = voiced(rng, n, pitch * curve(n, (0, 1.08), (1, 0.9)), (800, 120, 3), (1250, 150, 2), (2700, 250, 1), breath=0.2)
-    return unit(voice) * curve(n, (0, 0), (0.25, 1), (0.55, 0.8), (0.8, 0.1), (1, 0)) + 0.06 * band_noise(rng, n, 900, 5000)
+    voice = voiced(
+        rng, n, pitch * curve(n, (0, 1.08), (1, 0.9)), (800, 120, 3), (1250, 150, 2), (2700, 250, 1), breath=0.2
+    )
+    return (unit(voice) + 0.05 * band_noise(rng, n, 900, 5000)) * curve(
+        n, (0, 0), (0.25, 1), (0.55, 0.8), (0.8, 0.1), (1, 0)
+    )
 
 
 def clap(rng: Rng) -> Signal:
@@ -50,28 +64,12 @@ def clap(rng: Rng) -> Signal:
     return unit(band_noise(rng, n, centre * 0.6, centre * 1.8) * decay(n, rng.uniform(0.035, 0.08)))
 
 
-def babble(rng: Rng, n: int, voices: int) -> Signal:
-    """Many people talking at once, nobody understandable: syllables of formant-filtered voices."""
-    out = np.zeros(n)
-    for _ in range(voices):
-        syllables, phrase = drift(rng, n, 4.5, -0.6, 1.0).clip(0), drift(rng, n, 0.5, -0.3, 1.0).clip(0)
-        source = buzz(rng.choice([110, 130, 200, 230]) * drift(rng, n, 2.0, 0.85, 1.2), n)
-        voice = 0.15 * band_noise(rng, n, 1500, 5000) * drift(rng, n, 5, -1, 1).clip(0)
-        for first, second in VOWELS:
-            spoken = unit(formants(source, (first, 110, 1), (second, 160, 0.6)))
-            voice += spoken * drift(rng, n, 3.5, -0.5, 1.0).clip(0)
-        out += voice * syllables * phrase * rng.uniform(0.3, 1.0)
-    return out
-
-
 # -- distress ------------------------------------------------------------------------------------
 
 
 @sound("human", "Cough; Wheeze; Respiratory sounds", (2.5, 5.0),
-       "a violent coughing fit that does not stop",
-       "someone coughs hard again and again, struggling for air",
-       "an uncontrolled series of deep hacking coughs",
-       criterion="distress")  # fmt: skip
+       "a violent coughing fit that does not stop", "someone coughs hard again and again, struggling for air",
+       "an uncontrolled series of deep hacking coughs", criterion="distress")  # fmt: skip
 def coughing_fit(rng: Rng, n: int) -> Signal:
     out, at, size = np.zeros(n), 0.0, rng.uniform(0.85, 1.2)
     end = n / 16_000
@@ -89,15 +87,15 @@ def coughing_fit(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Gasp; Wheeze; Respiratory sounds", (2.0, 4.5),
-       "a person choking and gasping for breath",
-       "choking gasps and gagging as someone cannot breathe",
-       "strangled gulping and desperate gasps of a choking person",
-       criterion="distress")  # fmt: skip
+       "a person choking and gasping for breath", "choking gasps and gagging as someone cannot breathe",
+       "strangled gulping and desperate gasps of a choking person", criterion="distress")  # fmt: skip
 def choking(rng: Rng, n: int) -> Signal:
     out, at, end = np.zeros(n), 0.0, n / 16_000
     while at < end - 0.5:
         gag = samples(rng.uniform(0.16, 0.28))
-        creak = voiced(rng, gag, rng.uniform(45, 75) * drift(rng, gag, 25, 0.7, 1.3), (420, 90, 3), (1050, 140, 2), breath=0.4)
+        creak = voiced(
+            rng, gag, rng.uniform(45, 75) * drift(rng, gag, 25, 0.7, 1.3), (420, 90, 3), (1050, 140, 2), breath=0.4
+        )
         add(out, unit(creak) * arch(gag, 0.15, 0.4), samples(at), rng.uniform(0.7, 1.0))
         at += gag / 16_000 + rng.uniform(0.03, 0.15)
         length = rng.uniform(0.3, 0.55)
@@ -108,10 +106,8 @@ def choking(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Screaming; Crying, sobbing; Groan", (0.9, 2.2),
-       "a sharp cry of pain from a hurt person",
-       "someone cries out in pain after an injury",
-       "a hurt man yells in agony, then whimpers",
-       criterion="distress")  # fmt: skip
+       "a sharp cry of pain from a hurt person", "someone cries out in pain after an injury",
+       "a hurt man yells in agony, then whimpers", criterion="distress")  # fmt: skip
 def pain_cry(rng: Rng, n: int) -> Signal:
     base = rng.uniform(190, 380)
     pitch = base * curve(n, (0, 0.9), (0.12, 1.7), (0.4, 1.5), (0.7, 1.0), (1, 0.65)) * drift(rng, n, 14, 0.95, 1.05)
@@ -121,26 +117,25 @@ def pain_cry(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Screaming; Shout", (0.9, 2.2),
-       "a piercing scream of terror",
-       "a woman screams loudly in panic",
-       "a long shrill human scream nearby",
+       "a piercing scream of terror", "a woman screams loudly in panic", "a long shrill human scream nearby",
        criterion="distress")  # fmt: skip
 def scream(rng: Rng, n: int) -> Signal:
-    pitch = rng.uniform(650, 1050) * curve(n, (0, 0.7), (0.12, 1.0), (0.75, 1.05), (1, 0.7)) * drift(rng, n, 9, 0.96, 1.05)
+    pitch = (
+        rng.uniform(650, 1050) * curve(n, (0, 0.7), (0.12, 1.0), (0.75, 1.05), (1, 0.7)) * drift(rng, n, 9, 0.96, 1.05)
+    )
     voice = voiced(rng, n, pitch, (1150, 200, 3), (2100, 300, 2.5), (3400, 400, 2), breath=0.35)
     rough = 1 + 0.5 * np.sin(np.cumsum(drift(rng, n, 6, 60, 110)) * 2 * np.pi / 16_000)
     return room(unit(voice) * rough * arch(n, 0.08, 0.2), rng, wet=0.2)
 
 
 @sound("human", "Wheeze; Breathing; Respiratory sounds", (2.5, 5.0),
-       "laboured wheezing breath of an asthma attack",
-       "someone wheezes with a tight whistling chest",
-       "short strained wheezing breaths, barely getting air",
-       criterion="distress")  # fmt: skip
+       "laboured wheezing breath of an asthma attack", "someone wheezes with a tight whistling chest",
+       "short strained wheezing breaths, barely getting air", criterion="distress")  # fmt: skip
 def wheezing(rng: Rng, n: int) -> Signal:
-    out, cycle = np.zeros(n), rng.uniform(0.95, 1.25)
+    cycle = n / 16_000 / round(n / 16_000 / rng.uniform(0.95, 1.25))
+    out = np.zeros(n)
     whistle = rng.uniform(420, 800)
-    for start in np.arange(0, n / 16_000 - cycle * 0.95, cycle):
+    for start in np.arange(0, n / 16_000 - cycle / 2, cycle):
         add(out, inhale(rng, samples(cycle * 0.32), 0.5), samples(start), 0.7)
         m = samples(cycle * 0.55)
         tones = sum(
@@ -153,12 +148,12 @@ def wheezing(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Groan; Whimper; Crying, sobbing", (1.2, 2.8),
-       "a low groan of pain from an injured person",
-       "someone moans in severe pain",
-       "an injured man groaning weakly in agony",
-       criterion="distress")  # fmt: skip
+       "a low groan of pain from an injured person", "someone moans in severe pain",
+       "an injured man groaning weakly in agony", criterion="distress")  # fmt: skip
 def pain_groan(rng: Rng, n: int) -> Signal:
-    pitch = rng.uniform(95, 150) * curve(n, (0, 1.0), (0.25, 1.35), (0.6, 1.05), (1, 0.75)) * drift(rng, n, 10, 0.94, 1.06)
+    pitch = (
+        rng.uniform(95, 150) * curve(n, (0, 1.0), (0.25, 1.35), (0.6, 1.05), (1, 0.75)) * drift(rng, n, 10, 0.94, 1.06)
+    )
     voice = voiced(rng, n, pitch, (480, 90, 3), (950, 130, 2), (2300, 250, 0.8), breath=0.2)
     return unit(voice) * arch(n, 0.15, 0.5) * drift(rng, n, 7, 0.75, 1.0)
 
@@ -167,16 +162,13 @@ def pain_groan(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Cough", (0.35, 0.7),
-       "a single short cough",
-       "a man coughs once",
-       "one dry cough in a quiet room")  # fmt: skip
+       "a single short cough", "a man coughs once", "one dry cough in a quiet room")  # fmt: skip
 def cough(rng: Rng, n: int) -> Signal:
     return cough_burst(rng, n, rng.uniform(0.8, 1.25))
 
 
 @sound("human", "Throat clearing", (1.0, 2.5),
-       "a man clears his throat briefly",
-       "someone clearing their throat before speaking",
+       "a man clears his throat briefly", "someone clearing their throat before speaking",
        "a soft ahem, throat being cleared")  # fmt: skip
 def throat_clear(rng: Rng, n: int) -> Signal:
     out, half = np.zeros(n), n // 2
@@ -189,14 +181,20 @@ def throat_clear(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Sneeze", (0.7, 1.3),
-       "a person sneezes loudly",
-       "a sudden achoo sneeze",
+       "a person sneezes loudly", "a sudden achoo sneeze",
        "one strong sneeze with a short intake of breath")  # fmt: skip
 def sneeze(rng: Rng, n: int) -> Signal:
     out, split = np.zeros(n), int(n * rng.uniform(0.38, 0.48))
     add(out, inhale(rng, split, 0.4), 0, 0.3)
     m = n - split
-    voice = voiced(rng, m, rng.uniform(180, 340) * curve(m, (0, 1.3), (0.5, 0.8), (1, 0.6)), (700, 140, 2), (1700, 200, 1.5), breath=0.3)
+    voice = voiced(
+        rng,
+        m,
+        rng.uniform(180, 340) * curve(m, (0, 1.3), (0.5, 0.8), (1, 0.6)),
+        (700, 140, 2),
+        (1700, 200, 1.5),
+        breath=0.3,
+    )
     spray = unit(band_noise(rng, m, 1800, 7000)) * curve(m, (0, 0), (0.06, 1), (0.35, 0.6), (0.7, 0.12), (1, 0))
     add(out, spray + 0.7 * unit(voice) * curve(m, (0, 0), (0.03, 1), (0.4, 0.4), (0.7, 0)), split)
     return room(out, rng, t60_s=0.3, wet=0.12)
@@ -211,8 +209,7 @@ def hiccup(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Snoring", (1.8, 3.2),
-       "a man snores deeply while asleep",
-       "one long rattling snore",
+       "a man snores deeply while asleep", "one long rattling snore",
        "heavy snoring of a sleeping person")  # fmt: skip
 def snore(rng: Rng, n: int) -> Signal:
     split = int(n * 0.5)
@@ -229,17 +226,21 @@ def snore(rng: Rng, n: int) -> Signal:
        "a long tired sigh", "someone sighs with relief", "a slow breath let out as a sigh")  # fmt: skip
 def sigh(rng: Rng, n: int) -> Signal:
     air = band_noise(rng, n, 400, 2600) * curve(n, (0, 0), (0.2, 0.5), (0.35, 1), (0.7, 0.4), (1, 0))
-    voice = voiced(rng, n, rng.uniform(120, 220) * curve(n, (0, 1.2), (1, 0.7)), (600, 120, 2), (1100, 150, 1), breath=0.4)
-    return unit(formants(air, (700, 250, 2), (1500, 400, 1))) + 0.35 * unit(voice) * curve(n, (0, 0), (0.35, 1), (0.8, 0), (1, 0))
+    voice = voiced(
+        rng, n, rng.uniform(120, 220) * curve(n, (0, 1.2), (1, 0.7)), (600, 120, 2), (1100, 150, 1), breath=0.4
+    )
+    return unit(formants(air, (700, 250, 2), (1500, 400, 1))) + 0.35 * unit(voice) * curve(
+        n, (0, 0), (0.35, 1), (0.8, 0), (1, 0)
+    )
 
 
 @sound("human", "Breathing", (2.5, 5.0),
-       "calm slow breathing of a resting person",
-       "someone breathing quietly and evenly",
+       "calm slow breathing of a resting person", "someone breathing quietly and evenly",
        "soft relaxed breaths in and out")  # fmt: skip
 def calm_breathing(rng: Rng, n: int) -> Signal:
-    out, cycle = np.zeros(n), rng.uniform(2.2, 2.5)
-    for start in np.arange(0, n / 16_000 - cycle * 0.9, cycle):
+    cycle = n / 16_000 / max(1, round(n / 16_000 / rng.uniform(2.2, 2.5)))
+    out = np.zeros(n)
+    for start in np.arange(0, n / 16_000 - cycle / 2, cycle):
         inward, outward = samples(cycle * 0.35), samples(cycle * 0.42)
         add(out, unit(band_noise(rng, inward, 900, 4000)) * arch(inward, 0.5, 0.3), samples(start), 0.6)
         add(out, unit(band_noise(rng, outward, 400, 2500)) * arch(outward, 0.3, 0.6), samples(start + cycle * 0.43))
@@ -250,20 +251,27 @@ def calm_breathing(rng: Rng, n: int) -> Signal:
        "a sleepy person yawns widely", "a long relaxed yawn", "someone yawning after waking up")  # fmt: skip
 def yawn(rng: Rng, n: int) -> Signal:
     pitch = rng.uniform(150, 260) * curve(n, (0, 1.0), (0.4, 1.25), (1, 0.6))
-    source = buzz(pitch, n) * curve(n, (0, 0), (0.3, 0.15), (0.45, 1), (0.85, 0.5), (1, 0)) + 0.25 * band_noise(rng, n, 300, 4000)
+    source = buzz(pitch, n) * curve(n, (0, 0), (0.3, 0.15), (0.45, 1), (0.85, 0.5), (1, 0)) + 0.25 * band_noise(
+        rng, n, 300, 4000
+    )
     mouth = curve(n, (0, 350), (0.4, 850), (0.7, 700), (1, 350))
-    return unit(moving_formant(source, mouth, 120) + 0.6 * moving_formant(source, mouth * 1.7, 160)) * arch(n, 0.3, 0.35)
+    return unit(moving_formant(source, mouth, 120) + 0.6 * moving_formant(source, mouth * 1.7, 160)) * arch(
+        n, 0.3, 0.35
+    )
 
 
 @sound("human", "Baby cry, infant cry; Crying, sobbing", (1.8, 4.0),
-       "a baby crying for attention",
-       "an infant wails in its cot",
+       "a baby crying for attention", "an infant wails in its cot",
        "a newborn crying in repeated bursts")  # fmt: skip
 def baby_cry(rng: Rng, n: int) -> Signal:
     out, at, base = np.zeros(n), 0.0, rng.uniform(380, 520)
     while (left := n / 16_000 - at) > 0.5:
         m = samples(min(rng.uniform(0.7, 1.0), left - 0.05))
-        pitch = base * curve(m, (0, 0.8), (0.2, 1.12), (0.7, 1.0), (1, 0.75)) * (1 + 0.02 * np.sin(np.arange(m) * 2 * np.pi * 6 / 16_000))
+        pitch = (
+            base
+            * curve(m, (0, 0.8), (0.2, 1.12), (0.7, 1.0), (1, 0.75))
+            * (1 + 0.02 * np.sin(np.arange(m) * 2 * np.pi * 6 / 16_000))
+        )
         voice = voiced(rng, m, pitch, (1050, 180, 3), (1900, 260, 1.5), (3500, 350, 1.5), breath=0.12)
         add(out, unit(voice) * arch(m, 0.12, 0.3), samples(at), rng.uniform(0.75, 1))
         at += m / 16_000 + rng.uniform(0.08, 0.25)
@@ -283,7 +291,8 @@ def laughter(rng: Rng, n: int) -> Signal:
 
 
 @sound("human", "Whistling", (1.0, 2.5),
-       "someone whistles a short cheerful tune", "a person whistling a melody", "a clear human whistle, a few notes")  # fmt: skip
+       "someone whistles a short cheerful tune", "a person whistling a melody",
+       "a clear human whistle, a few notes")  # fmt: skip
 def whistling(rng: Rng, n: int) -> Signal:
     notes = rng.choice([0, 2, 4, 5, 7, 9, 12], rng.integers(4, 8))
     pitch = 900 * rng.uniform(0.9, 1.3) * 2 ** (np.repeat(notes, -(-n // len(notes)))[:n] / 12)
@@ -305,59 +314,3 @@ def hand_clap(rng: Rng, n: int) -> Signal:
        "a finger snap", "someone snaps their fingers once", "one crisp snap of two fingers")  # fmt: skip
 def finger_snap(rng: Rng, n: int) -> Signal:
     return formants(band_noise(rng, n, 1000, 6000), (rng.uniform(1900, 3000), 250, 3), (4200, 600, 1)) * decay(n, 0.06)
-
-
-# -- movement and groups -------------------------------------------------------------------------
-
-
-@sound("human", "Walk, footsteps", (1.8, 6.0),
-       "footsteps on a wooden floor", "someone walks across creaking floorboards in shoes",
-       "steady hard-soled steps on wood")  # fmt: skip
-def footsteps_wood(rng: Rng, n: int) -> Signal:
-    base = rng.uniform(90, 140)
-
-    def step() -> Signal:
-        m, toe = samples(0.28), np.zeros(samples(0.28))
-        heel = strike(rng, m, base, (1, 2.1, 3.7, 6.2), 0.13, noise=0.8, noise_hz=2500)
-        add(toe, strike(rng, samples(0.15), base * 1.5, (1, 2.4, 4.1), 0.08, noise=1.0, noise_hz=4000), samples(rng.uniform(0.07, 0.1)), 0.4)
-        return heel + toe
-
-    return room(repeat(rng, n, steps(rng, n, rng.uniform(0.5, 0.62), tail_s=0.3), step), rng, t60_s=0.35, wet=0.2)
-
-
-@sound("human", "Walk, footsteps; Crunch", (1.8, 6.0),
-       "footsteps crunching on gravel", "someone walks along a gravel path",
-       "crunchy steps over loose stones")  # fmt: skip
-def footsteps_gravel(rng: Rng, n: int) -> Signal:
-    def step() -> Signal:
-        m = samples(rng.uniform(0.26, 0.34))
-        crunch = scatter(rng, m, 260, lambda: band_noise(rng, samples(0.012), rng.uniform(1200, 3500), 7000) * decay(samples(0.012), 0.01))
-        return unit(crunch) * curve(m, (0, 0), (0.12, 1), (0.35, 0.35), (0.55, 0.8), (1, 0))
-
-    return repeat(rng, n, steps(rng, n, rng.uniform(0.5, 0.6), tail_s=0.36), step)
-
-
-@sound("human", "Applause; Clapping; Crowd", (3.0, 12.0),
-       "an audience applauding in a hall", "a crowd claps and the applause slowly fades", "warm applause from many hands",
-       )  # fmt: skip
-def applause(rng: Rng, n: int) -> Signal:
-    shower = scatter(rng, n, rng.uniform(140, 320), lambda: clap(rng), kinds=24, spread_db=18)
-    return room(unit(shower), rng, t60_s=0.8, wet=0.25) * curve(n, (0, 0), (0.08, 1), (0.65, 0.9), (1, 0))
-
-
-@sound("human", "Cheering; Crowd; Applause", (2.0, 6.0),
-       "a crowd cheers and whoops", "cheering fans at a sports match", "an excited crowd roars with joy")  # fmt: skip
-def crowd_cheer(rng: Rng, n: int) -> Signal:
-    out = np.zeros(n)
-    for _ in range(14):
-        pitch = rng.uniform(180, 420) * drift(rng, n, 2, 0.8, 1.25)
-        out += unit(voiced(rng, n, pitch, (rng.uniform(700, 950), 150, 3), (1350, 200, 2), breath=0.3)) * drift(rng, n, 1.2, 0, 1)
-    roar = unit(band_noise(rng, n, 500, 2500)) * drift(rng, n, 1, 0.5, 1)
-    return room(unit(out) + 0.8 * roar, rng, t60_s=0.9, wet=0.3) * curve(n, (0, 0), (0.15, 1), (0.6, 0.9), (1, 0))
-
-
-@sound("human", "Crowd; Hubbub, speech noise, speech babble; Chatter", (4.0, 60.0),
-       "the murmur of a crowd of people", "many people talking at once in a large hall",
-       "indistinct chatter of a busy crowd", sustained=True)  # fmt: skip
-def crowd_murmur(rng: Rng, n: int) -> Signal:
-    return highpass(room(unit(babble(rng, n, 10)), rng, t60_s=0.9, wet=0.5), 120)

@@ -5,8 +5,23 @@ from collections.abc import Callable
 import numpy as np
 
 from .dsp import (
-    Signal, add, arch, band_noise, curve, decay, drift, formants, harmonic, highpass, lowpass, modes, rolloff, room,
-    samples, sine, unit,
+    Signal,
+    add,
+    arch,
+    band_noise,
+    curve,
+    decay,
+    drift,
+    formants,
+    harmonic,
+    highpass,
+    lowpass,
+    modes,
+    rolloff,
+    room,
+    samples,
+    sine,
+    unit,
 )  # fmt: skip
 from .kind import sound
 
@@ -48,11 +63,14 @@ def pluck(rng: Rng, frequency_hz: float, seconds: float, *, bright: float = 0.5,
     amplitude = np.abs(np.sin(np.pi * k * position)) / k ** (1.6 - bright)
     stiff = frequency_hz * k * np.sqrt(1 + 0.0002 * k**2)
     n = samples(seconds)
-    return modes(n, stiff * rng.uniform(0.9995, 1.0005), seconds * 1.1 / (1 + 0.12 * k), amplitude) * np.minimum(1, np.arange(n)[::-1] / 200)
+    return modes(n, stiff * rng.uniform(0.9995, 1.0005), seconds * 1.1 / (1 + 0.12 * k), amplitude) * np.minimum(
+        1, np.arange(n)[::-1] / 200
+    )
 
 
 @sound("music", "Piano; Music; Keyboard (musical)", (4.0, 30.0),
-       "a calm piano melody", "someone plays a short tune on the piano", "gentle solo piano music", kind="music", sustained=True)  # fmt: skip
+       "a calm piano melody", "someone plays a short tune on the piano", "gentle solo piano music", kind="music",
+       sustained=True)  # fmt: skip
 def piano_melody(rng: Rng, n: int) -> Signal:
     def note(f: float, length: float) -> Signal:
         k = np.arange(1, int(min(16, 7400 / f)) + 1)
@@ -64,13 +82,16 @@ def piano_melody(rng: Rng, n: int) -> Signal:
 
     tonic, beat = int(rng.integers(52, 60)), rng.uniform(0.36, 0.6)
     tune = melody(rng, n, tonic, beat)
-    bass = [(i * beat * 4, beat * 4, hertz(tonic - 12 + d)) for i, d in enumerate(np.resize((0, 7, 9, 5), int(n / 16_000 / beat / 4) + 1))]
+    bass = [
+        (i * beat * 4, beat * 4, hertz(tonic - 12 + d))
+        for i, d in enumerate(np.resize((0, 7, 9, 5), int(n / 16_000 / beat / 4) + 1))
+    ]
     return room(play(rng, n, tune, note) + 0.6 * play(rng, n, bass, note), rng, t60_s=0.7, wet=0.12)
 
 
 @sound("music", "Acoustic guitar; Plucked string instrument; Guitar", (4.0, 30.0),
-       "an acoustic guitar being plucked", "fingerpicked guitar music", "someone picks arpeggios on a guitar", kind="music",
-       sustained=True)  # fmt: skip
+       "an acoustic guitar being plucked", "fingerpicked guitar music", "someone picks arpeggios on a guitar",
+       kind="music", sustained=True)  # fmt: skip
 def guitar_plucked(rng: Rng, n: int) -> Signal:
     tonic, beat = int(rng.integers(45, 52)), rng.uniform(0.2, 0.3)
     chords = PROGRESSIONS[rng.integers(0, len(PROGRESSIONS))]
@@ -103,7 +124,9 @@ def drum_loop(rng: Rng, n: int) -> Signal:
 
     def snare() -> Signal:
         m = samples(0.22)
-        return 0.7 * unit(highpass(rng.standard_normal(m), 1200)) * decay(m, 0.2) + modes(m, [185, 330], [0.12, 0.1], [0.6, 0.4])
+        return 0.7 * unit(highpass(rng.standard_normal(m), 1200)) * decay(m, 0.2) + modes(
+            m, [185, 330], [0.12, 0.1], [0.6, 0.4]
+        )
 
     def hat() -> Signal:
         m = samples(0.07)
@@ -130,11 +153,14 @@ def flute_melody(rng: Rng, n: int) -> Signal:
         tone = harmonic(f * vibrato, m, (1, 0.45, 0.2, 0.08, 0.03)) + 0.06 * band_noise(rng, m, f, 5000)
         return tone * arch(m, min(0.3, 0.06 / length), min(0.3, 0.08 / length))
 
-    return room(play(rng, n, melody(rng, n, int(rng.integers(67, 74)), rng.uniform(0.4, 0.6)), note), rng, t60_s=0.9, wet=0.15)
+    return room(
+        play(rng, n, melody(rng, n, int(rng.integers(67, 74)), rng.uniform(0.4, 0.6)), note), rng, t60_s=0.9, wet=0.15
+    )
 
 
 @sound("music", "Organ; Music; Keyboard (musical)", (3.0, 30.0),
-       "a church organ plays slow chords", "sustained pipe organ chord", "solemn organ music", kind="music", sustained=True)  # fmt: skip
+       "a church organ plays slow chords", "sustained pipe organ chord", "solemn organ music", kind="music",
+       sustained=True)  # fmt: skip
 def organ_chord(rng: Rng, n: int) -> Signal:
     out, tonic, length = np.zeros(n), int(rng.integers(48, 56)), rng.uniform(2.0, 3.0)
     degrees = PROGRESSIONS[rng.integers(0, len(PROGRESSIONS))]
@@ -156,12 +182,17 @@ def bass_line(rng: Rng, n: int) -> Signal:
     tonic, beat = int(rng.integers(28, 36)), 60 / rng.uniform(90, 125) / 2
     riff = rng.choice([0, 0, 3, 5, 7, 10, 12], 8)
     rests = rng.random(8) < 0.25
-    notes = [(i * beat, beat * 0.95, hertz(tonic + int(riff[i % 8]))) for i in range(int(n / 16_000 / beat)) if not rests[i % 8] or i % 8 == 0]
+    notes = [
+        (i * beat, beat * 0.95, hertz(tonic + int(riff[i % 8])))
+        for i in range(int(n / 16_000 / beat))
+        if not rests[i % 8] or i % 8 == 0
+    ]
     return lowpass(play(rng, n, notes, lambda f, s: pluck(rng, f, s, bright=0.7, position=0.3)), 1800)
 
 
 @sound("music", "Violin, fiddle; Bowed string instrument; Music", (3.0, 30.0),
-       "a violin plays a slow melody", "a solo fiddle tune", "someone bows long notes on a violin", kind="music", sustained=True)  # fmt: skip
+       "a violin plays a slow melody", "a solo fiddle tune", "someone bows long notes on a violin", kind="music",
+       sustained=True)  # fmt: skip
 def violin_melody(rng: Rng, n: int) -> Signal:
     def note(f: float, length: float) -> Signal:
         m = samples(length)
@@ -174,8 +205,8 @@ def violin_melody(rng: Rng, n: int) -> Signal:
 
 
 @sound("music", "Marimba, xylophone; Percussion; Music", (3.0, 30.0),
-       "a marimba playing a tune", "warm wooden xylophone notes", "someone plays a lively marimba pattern", kind="music",
-       sustained=True)  # fmt: skip
+       "a marimba playing a tune", "warm wooden xylophone notes", "someone plays a lively marimba pattern",
+       kind="music", sustained=True)  # fmt: skip
 def marimba(rng: Rng, n: int) -> Signal:
     def bar(f: float, _: float) -> Signal:
         return modes(samples(0.6), f * np.array([1, 3.93, 9.2]), [0.6, 0.2, 0.08], [1, 0.3, 0.15])
@@ -184,7 +215,8 @@ def marimba(rng: Rng, n: int) -> Signal:
 
 
 @sound("music", "Synthesizer; Electronic music; Music", (4.0, 30.0),
-       "a soft synthesizer pad", "slow ambient electronic chords", "dreamy background synth music", kind="music", sustained=True)  # fmt: skip
+       "a soft synthesizer pad", "slow ambient electronic chords", "dreamy background synth music", kind="music",
+       sustained=True)  # fmt: skip
 def synth_pad(rng: Rng, n: int) -> Signal:
     tonic, length = int(rng.integers(45, 55)), 4.0
     out = np.zeros(n)

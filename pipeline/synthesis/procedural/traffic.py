@@ -3,8 +3,26 @@
 import numpy as np
 
 from .dsp import (
-    Signal, add, arch, band_noise, coloured_noise, curve, drift, formants, harmonic, highpass, lowpass,
-    modes, repeat, rolloff, room, samples, steps, strike, unit,
+    Signal,
+    add,
+    arch,
+    band_noise,
+    beeps,
+    coloured_noise,
+    curve,
+    drift,
+    formants,
+    harmonic,
+    highpass,
+    lowpass,
+    modes,
+    repeat,
+    rolloff,
+    room,
+    samples,
+    steps,
+    strike,
+    unit,
 )  # fmt: skip
 from .equipment import firing
 from .home import METAL, motor, tick
@@ -43,7 +61,9 @@ def horn(rng: Rng, n: int, pitches_hz: tuple[float, ...], harmonics: int = 18, p
        "a long angry car horn very near", criterion="signal")  # fmt: skip
 def horn_close(rng: Rng, n: int) -> Signal:
     f = rng.uniform(370, 440)
-    return room(np.tanh(1.5 * horn(rng, n, (f, f * 1.25), 18, 0.45)), rng, t60_s=0.15, wet=0.1) * curve(n, (0, 1), (0.97, 1), (1, 0))
+    return room(np.tanh(1.5 * horn(rng, n, (f, f * 1.25), 18, 0.45)), rng, t60_s=0.15, wet=0.1) * curve(
+        n, (0, 1), (0.97, 1), (1, 0)
+    )
 
 
 @sound("traffic", "Air horn, truck horn; Truck", (1.2, 3.0),
@@ -55,12 +75,12 @@ def truck_horn(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Reversing beeps; Beep, bleep; Truck", (2.5, 6.0),
-       "a reversing truck beeps", "the backup alarm of a vehicle backing up", "steady warning beeps of a reversing lorry",
-       criterion="signal")  # fmt: skip
+       "a reversing truck beeps", "the backup alarm of a vehicle backing up",
+       "steady warning beeps of a reversing lorry", criterion="signal")  # fmt: skip
 def reversing_beeper(rng: Rng, n: int) -> Signal:
-    f, period, t = rng.uniform(1050, 1350), rng.uniform(0.8, 1.0), np.arange(n) / 16_000
-    gate = ((t % period < period / 2) & (t - t % period + period / 2 < n / 16_000)).astype(float)
-    return harmonic(f, n, (1, 0.15, 0.4, 0.05, 0.15)) * lowpass(gate, 80).clip(0, 1) + 0.05 * firing(rng, n, 22.0)
+    period = rng.uniform(0.8, 1.0)
+    gate = beeps(n, np.arange(8) * period, period / 2)
+    return harmonic(rng.uniform(1050, 1350), n, (1, 0.15, 0.4, 0.05, 0.15)) * gate
 
 
 @sound("traffic", "Siren; Emergency vehicle; Police car (siren); Ambulance (siren)", (3.0, 8.0),
@@ -89,8 +109,8 @@ def train_horn(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Bell; Rail transport; Alarm", (2.5, 6.0),
-       "a railway level crossing bell rings", "warning bells at a railroad crossing", "the crossing bell clangs before a train",
-       criterion="signal")  # fmt: skip
+       "a railway level crossing bell rings", "warning bells at a railroad crossing",
+       "the crossing bell clangs before a train", criterion="signal")  # fmt: skip
 def crossing_bell(rng: Rng, n: int) -> Signal:
     base, period = rng.uniform(650, 850), rng.uniform(0.3, 0.42)
     starts = np.arange(0.0, n / 16_000 - 0.4, period)
@@ -101,8 +121,8 @@ def crossing_bell(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Tire squeal; Skidding; Car", (1.0, 2.5),
-       "car tyres screech in an emergency stop", "a car skids with squealing tires", "sudden hard braking, tyres shriek on asphalt",
-       criterion="signal")  # fmt: skip
+       "car tyres screech in an emergency stop", "a car skids with squealing tires",
+       "sudden hard braking, tyres shriek on asphalt", criterion="signal")  # fmt: skip
 def tyre_screech(rng: Rng, n: int) -> Signal:
     f = rng.uniform(850, 1250) * curve(n, (0, 1.1), (0.5, 1.0), (1, 0.72)) * drift(rng, n, 16, 0.94, 1.06)
     squeal = harmonic(f, n, (1, 0.8, 0.5, 0.35)) + harmonic(f * 1.13, n, (0.7, 0.4, 0.2))
@@ -113,7 +133,8 @@ def tyre_screech(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Car passing by; Car; Vehicle", (1.2, 6.0),
-       "a car passes by on the road", "a car drives past on wet asphalt", "one vehicle approaches and fades away")  # fmt: skip
+       "a car passes by on the road", "a car drives past on wet asphalt",
+       "one vehicle approaches and fades away")  # fmt: skip
 def car_passing(rng: Rng, n: int) -> Signal:
     closest = rng.uniform(0.42, 0.55)
     tyres = coloured_noise(rng, n, 0.9, low_hz=400) / 4
@@ -124,7 +145,8 @@ def car_passing(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Motorcycle; Accelerating, revving, vroom", (2.5, 6.0),
-       "a motorcycle rides past", "a motorbike accelerates away", "a passing motorcycle with a snarling engine")  # fmt: skip
+       "a motorcycle rides past", "a motorbike accelerates away",
+       "a passing motorcycle with a snarling engine")  # fmt: skip
 def motorcycle_passing(rng: Rng, n: int) -> Signal:
     closest = rng.uniform(0.38, 0.5)
     rev = rng.uniform(70, 100) * curve(n, (0, 0.9), (0.5, 1.15), (1, 1.4)) * doppler(n, closest, 0.08, 0.08)
@@ -142,7 +164,8 @@ def engine_idle(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Engine starting; Car", (1.8, 3.5),
-       "a car engine starts", "someone turns the ignition and the engine catches", "a starter motor cranks, then the motor runs")  # fmt: skip
+       "a car engine starts", "someone turns the ignition and the engine catches",
+       "a starter motor cranks, then the motor runs")  # fmt: skip
 def engine_start(rng: Rng, n: int) -> Signal:
     split = int(n * rng.uniform(0.35, 0.45))
     whirr = unit(harmonic(rng.uniform(180, 240) * drift(rng, split, 6, 0.92, 1.05), split, rolloff(12, 0.6)))
@@ -156,18 +179,24 @@ def engine_start(rng: Rng, n: int) -> Signal:
     return out
 
 
-@sound("traffic", "Bicycle bell; Bell; Ding", (0.7, 1.6),
+@sound("traffic", "Bicycle bell; Bell; Ding", (0.7, 1.2),
        "a bicycle bell rings", "a cyclist rings a bike bell", "bright ring-ring of a bicycle bell")  # fmt: skip
 def bicycle_bell(rng: Rng, n: int) -> Signal:
     base, out = rng.uniform(2000, 2600), np.zeros(n)
     for start in np.concatenate([np.arange(5) * 0.045, 0.3 + np.arange(5) * 0.045]):
         m = n - samples(start)
-        add(out, modes(m, base * np.array([1, 1.52, 2.6]), [min(0.6, m / 16_000), 0.4, 0.25], [1, 0.5, 0.4]), samples(start), rng.uniform(0.5, 1))
+        add(
+            out,
+            modes(m, base * np.array([1, 1.52, 2.6]), [min(0.6, m / 16_000), 0.4, 0.25], [1, 0.5, 0.4]),
+            samples(start),
+            rng.uniform(0.5, 1),
+        )
     return out * curve(n, (0, 1), (0.75, 0.8), (1, 0))
 
 
 @sound("traffic", "Air brake; Bus; Hiss", (0.8, 1.8),
-       "bus doors open with a hiss of air", "the air brake of a bus sighs", "pneumatic doors release a short puff")  # fmt: skip
+       "bus doors open with a hiss of air", "the air brake of a bus sighs",
+       "pneumatic doors release a short puff")  # fmt: skip
 def bus_doors(rng: Rng, n: int) -> Signal:
     puff = unit(band_noise(rng, n, 1200, 7000)) * curve(n, (0, 0), (0.04, 1), (0.35, 0.4), (0.5, 0.05), (1, 0))
     add(puff, strike(rng, samples(0.3), 120, (1, 2.1, 3.4, 5.2), 0.2, noise=1, noise_hz=2000), int(n * 0.6), 0.5)
@@ -175,7 +204,8 @@ def bus_doors(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Clicking; Tick; Car", (2.0, 8.0),
-       "a car's turn signal clicking", "the indicator ticks inside a car", "blinker relay clicking steadily", sustained=True)  # fmt: skip
+       "a car's turn signal clicking", "the indicator ticks inside a car", "blinker relay clicking steadily",
+       sustained=True)  # fmt: skip
 def turn_signal(rng: Rng, n: int) -> Signal:
     out, half = np.zeros(n), rng.uniform(0.32, 0.4)
     for i, start in enumerate(np.arange(0.05, n / 16_000 - 0.08, half)):
@@ -184,7 +214,8 @@ def turn_signal(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Bicycle; Ratchet, pawl; Clicking", (2.0, 6.0),
-       "a bicycle coasts by, freewheel ticking", "the clicking freewheel of a bike", "a bike rolls past with a ticking hub")  # fmt: skip
+       "a bicycle coasts by, freewheel ticking", "the clicking freewheel of a bike",
+       "a bike rolls past with a ticking hub")  # fmt: skip
 def bicycle_coasting(rng: Rng, n: int) -> Signal:
     starts = np.cumsum(1 / np.linspace(rng.uniform(24, 30), 14, int(n / 16_000 * 18)))
     ticks = repeat(rng, n, starts[starts < n / 16_000 - 0.05], lambda: tick(rng, 3000, 4200, 0.012), spread_db=4)
@@ -195,15 +226,16 @@ def bicycle_coasting(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Train; Railroad car, train wagon; Clickety-clack", (4.0, 12.0),
-       "a train passes on the tracks", "wagons clatter over rail joints", "a freight train rolls by, clickety-clack")  # fmt: skip
+       "a train passes on the tracks", "wagons clatter over rail joints",
+       "a freight train rolls by, clickety-clack")  # fmt: skip
 def train_passing(rng: Rng, n: int) -> Signal:
     level = curve(n, (0, 0), (0.25, 0.9), (0.7, 1), (1, 0))
-    out = (coloured_noise(rng, n, 1.2, low_hz=80) / 3 + 0.3 * band_noise(rng, n, 800, 4000) / 3) * drift(rng, n, 3, 0.7, 1)
+    out = (coloured_noise(rng, n, 1.5, low_hz=80) / 7 + band_noise(rng, n, 800, 4000) / 40) * drift(rng, n, 3, 0.7, 1)
     period = rng.uniform(0.65, 0.95)
     for start in np.arange(0.2, n / 16_000 - 0.4, period):
         for offset in (0.0, 0.11, 0.3, 0.41):
             clack = strike(rng, samples(0.15), rng.uniform(180, 240), METAL, 0.1, noise=1.2, noise_hz=3000)
-            add(out, clack, samples(start + offset * period / 0.8), rng.uniform(0.6, 0.9))
+            add(out, clack, samples(start + offset * period / 0.8), rng.uniform(0.7, 1.0))
     return out * level
 
 
@@ -213,18 +245,32 @@ def tram_bell(rng: Rng, n: int) -> Signal:
     base, out = rng.uniform(900, 1200), np.zeros(n)
     for start in (0.0, rng.uniform(0.22, 0.32)):
         m = n - samples(start)
-        ring = min(1.2, m / 16_000)
-        add(out, modes(m, base * np.array([1, 1.5, 2.02, 2.7, 3.9]), [ring, ring * 0.7, ring * 0.5, 0.4, 0.2], [1, 0.6, 0.7, 0.4, 0.4]), samples(start))
+        ring = 1.1 * m / 16_000
+        add(
+            out,
+            modes(
+                m,
+                base * np.array([1, 1.5, 2.02, 2.7, 3.9]),
+                [ring, ring * 0.7, ring * 0.5, 0.4, 0.2],
+                [1, 0.6, 0.7, 0.4, 0.4],
+            ),
+            samples(start),
+        )
     return out * curve(n, (0, 1), (0.8, 0.9), (1, 0))
 
 
 @sound("traffic", "Subway, metro, underground; Train wheels squealing; Rail transport", (4.0, 10.0),
-       "a subway train brakes into the station", "a metro train arrives with whining brakes", "an underground train slows and stops")  # fmt: skip
+       "a subway train brakes into the station", "a metro train arrives with whining brakes",
+       "an underground train slows and stops")  # fmt: skip
 def subway_arriving(rng: Rng, n: int) -> Signal:
     slow = curve(n, (0, 1), (0.85, 0.2), (1, 0.1))
     rumble = coloured_noise(rng, n, 1.3, low_hz=90) / 3 * curve(n, (0, 0), (0.2, 1), (0.7, 0.6), (0.9, 0.1), (1, 0))
-    whine = harmonic(rng.uniform(500, 700) * slow, n, rolloff(8, 0.8)) * curve(n, (0, 0), (0.2, 0.5), (0.85, 0.5), (0.95, 0), (1, 0))
-    squeal = harmonic(rng.uniform(2300, 2900) * drift(rng, n, 6, 0.98, 1.02), n, (1, 0.4)) * curve(n, (0, 0), (0.5, 0), (0.75, 0.25), (0.88, 0.1), (0.92, 0), (1, 0))
+    whine = harmonic(rng.uniform(500, 700) * slow, n, rolloff(8, 0.8)) * curve(
+        n, (0, 0), (0.2, 0.5), (0.85, 0.5), (0.95, 0), (1, 0)
+    )
+    squeal = harmonic(rng.uniform(2300, 2900) * drift(rng, n, 6, 0.98, 1.02), n, (1, 0.4)) * curve(
+        n, (0, 0), (0.5, 0), (0.75, 0.25), (0.88, 0.1), (0.92, 0), (1, 0)
+    )
     return room(rumble + 0.4 * whine + squeal, rng, t60_s=0.9, wet=0.25) * curve(n, (0, 1), (0.95, 1), (1, 0))
 
 
@@ -240,7 +286,8 @@ def airplane(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Helicopter; Aircraft; Propeller, airscrew", (4.0, 20.0),
-       "a helicopter hovers overhead", "the chopping rotor of a helicopter", "a helicopter flying nearby", sustained=True)  # fmt: skip
+       "a helicopter hovers overhead", "the chopping rotor of a helicopter", "a helicopter flying nearby",
+       sustained=True)  # fmt: skip
 def helicopter(rng: Rng, n: int) -> Signal:
     rate = rng.uniform(10, 14)
     turn = (np.cumsum(np.full(n, rate)) / 16_000) % 1.0
@@ -250,14 +297,16 @@ def helicopter(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Ship; Foghorn; Boat, Water vehicle", (2.5, 5.0),
-       "a distant ship horn across the harbour", "a ferry sounds its deep horn far away", "low foghorn over the water")  # fmt: skip
+       "a distant ship horn across the harbour", "a ferry sounds its deep horn far away",
+       "low foghorn over the water")  # fmt: skip
 def ship_horn(rng: Rng, n: int) -> Signal:
     f = rng.uniform(85, 120)
     return room(lowpass(horn(rng, n, (f, f * 1.5), 12, 0.9), 900), rng, t60_s=1.2, wet=0.5) * arch(n, 0.12, 0.3)
 
 
 @sound("traffic", "Accelerating, revving, vroom; Truck; Heavy engine (low frequency)", (3.0, 7.0),
-       "a heavy truck drives past", "a lorry rumbles by on the street", "a diesel truck pulls away and leaves")  # fmt: skip
+       "a heavy truck drives past", "a lorry rumbles by on the street",
+       "a diesel truck pulls away and leaves")  # fmt: skip
 def truck_passing(rng: Rng, n: int) -> Signal:
     closest = rng.uniform(0.42, 0.55)
     diesel = unit(firing(rng, n, rng.uniform(28, 36), 0.4))
@@ -267,10 +316,16 @@ def truck_passing(rng: Rng, n: int) -> Signal:
 
 
 @sound("traffic", "Skateboard; Roll; Rumble", (2.0, 5.0),
-       "a skateboard rolls over the pavement", "skateboard wheels rumble on concrete", "someone skates past on a board")  # fmt: skip
+       "a skateboard rolls over the pavement", "skateboard wheels rumble on concrete",
+       "someone skates past on a board")  # fmt: skip
 def skateboard(rng: Rng, n: int) -> Signal:
-    roll = band_noise(rng, n, 250, 2500) / 3 * drift(rng, n, 10, 0.6, 1)
+    roll = band_noise(rng, n, 250, 2500) / 8 * drift(rng, n, 10, 0.6, 1)
     for start in steps(rng, n, rng.uniform(0.4, 0.6), jitter=0.2):
         for offset in (0.0, 0.06):
-            add(roll, strike(rng, samples(0.1), 160, METAL, 0.06, noise=1.2, noise_hz=2500), samples(start + offset), 0.7)
+            add(
+                roll,
+                strike(rng, samples(0.1), 160, METAL, 0.06, noise=1.2, noise_hz=2500),
+                samples(start + offset),
+                0.7,
+            )
     return roll * passing(n, 0.5, 0.35)
