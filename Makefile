@@ -1,6 +1,6 @@
 # make demo   a library, a corpus, its validation and its report from the embedded defaults, in ./demo
 # make test   the tests          make check   format, lint, types, import contracts, tests
-# make bench  every script in benchmarks/
+# make bench  every script in benchmarks/        make bench-NAME   benchmarks/NAME.py alone
 SHELL := bash
 BIN := .venv/bin
 READY := .venv/.installed
@@ -21,8 +21,10 @@ lint: $(READY)
 
 check: lint test
 
-bench: $(READY)
-	set -e; for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+bench: $(patsubst benchmarks/%.py,bench-%,$(sort $(wildcard benchmarks/*.py)))
+
+bench-%: benchmarks/%.py $(READY)
+	$(BIN)/python $<
 
 # The first interpreter that runs and is of a supported version.
 $(READY): pyproject.toml constraints.txt
