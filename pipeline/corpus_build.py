@@ -137,7 +137,7 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
             workplace.report_progress(name, done)
 
     file = write_shard(folder.root, f"data/{name}.parquet", rows())
-    report = ShardReport.of(file, name.split("-")[0], tally, quarantined)
+    report = ShardReport.of(file, name.rsplit("-", 3)[0], tally, quarantined)
     folder.mark(name, report)
     return report
 

@@ -148,6 +148,9 @@ class Recipe(_Frozen):
 
     @model_validator(mode="after")
     def _splits_sum(self) -> Recipe:
+        for name in self.splits:
+            if not name.isidentifier():
+                raise ValueError(f"{name!r} is no split name; use letters, digits and _ (datasets allows no others)")
         total = sum(self.splits.values())
         if abs(total - 1) > 1e-6:
             raise ValueError(f"splits sum to {total:g}, must sum to 1; got {self.splits!r}")
