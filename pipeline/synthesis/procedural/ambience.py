@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .animals import birds_chirp, crickets
 from .dsp import (
     Signal,
     add_around,
@@ -22,7 +23,7 @@ from .dsp import (
 from .equipment import firing
 from .home import CERAMIC, GLASS, METAL, bubble, motor, tick
 from .kind import sound
-from .nature import birds_chirp, crickets, rain, sea_waves, wind
+from .nature import rain, sea_waves, wind
 from .people import babble
 
 Rng = np.random.Generator

@@ -115,8 +115,9 @@ def crossing_bell(rng: Rng, n: int) -> Signal:
     base, period = rng.uniform(650, 850), rng.uniform(0.3, 0.42)
     starts = np.arange(0.0, n / 16_000 - 0.4, period)
     m = samples(0.9)
-    out = repeat(rng, n, starts, lambda: modes(m, base * np.array([1, 2.01, 2.74, 3.8, 5.2]), [0.9, 0.7, 0.5, 0.4, 0.25],
-                                               [1, 0.8, 0.6, 0.5, 0.4]) + 0.0, spread_db=1)  # fmt: skip
+    partials = base * np.array([1, 2.01, 2.74, 3.8, 5.2])
+    clang = modes(m, partials, [0.9, 0.7, 0.5, 0.4, 0.25], [1, 0.8, 0.6, 0.5, 0.4])
+    out = repeat(rng, n, starts, lambda: clang, spread_db=1)
     return out * curve(n, (0, 1), (0.93, 1), (1, 0))
 
 
