@@ -18,11 +18,14 @@ from schemas.taxonomy import AuditLabel, Criterion, Policy
 AUDITOR_NAME = "rules"
 AUDITOR_VERSION = "1"
 
-REACH = 9
-"""Words between which two concepts belong together."""
 DENIED = 4
 """Words after a negation that it denies."""
 _DROPPED = frozenset("a an the his her their its my your our is are was were be been some very really s that this".split())
+_WHOLE = frozenset(
+    "bearing building ceiling training shorting arcing mugging fainting fir care caring plan planning tired dying "
+    "wedding boxing setting shooting".split()
+)
+"""Words that their stem would confuse with others."""
 _TOKEN = re.compile(r"[a-z]+|[,;.!?:]")
 _MAX_WORDS = 1000
 
@@ -64,40 +67,41 @@ def audit(
         neighbours: captions of the sounds before and after.
         policy: "strict" answers the four criteria, "assist" also negative emotion and any malfunction.
     """
-    around = frozenset(f.concept for text in (scenario, *neighbours) for f in _concepts(text))
-    judged = _judge(caption, around, policy)
-    known = bool(_concepts(caption))
+    heard = {f.concept for f in _concepts(caption)}
+    scene = frozenset(f.concept for f in _concepts(scenario))
+    beside = frozenset(f.concept for text in neighbours for f in _concepts(text))
+    far = "DISTANT" in heard and "CLOSE" not in heard
+    judged = _judge(caption, scene, beside, policy, far=far)
     for tag in tags:
-        by_tag = _judge(tag, around | {f.concept for f in _concepts(caption)}, policy)
+        by_tag = _judge(tag, scene | heard, beside, policy, far=far)
         if by_tag.label == "respond" and judged.label == "silent":
             doubt = Audit("borderline", by_tag.criterion, f"tag {tag!r} says {by_tag.reason}, the caption does not", 0.5)
-            judged = doubt if known else by_tag
+            judged = doubt if heard else by_tag
             break
-        if not known and judged.label == "silent":
+        if not heard and judged.label == "silent":
             judged = by_tag
     if judged.label == "borderline":
         for text in neighbours:
-            beside = _judge(text, around, policy)
-            if beside.label == "respond" and beside.criterion == judged.criterion:
-                return Audit("respond", judged.criterion, f"{judged.reason}; beside {beside.reason}", 0.6)
+            next_to = _judge(text, scene, beside, policy, far=False)
+            if next_to.label == "respond" and next_to.criterion == judged.criterion:
+                return Audit("respond", judged.criterion, f"{judged.reason}; beside {next_to.reason}", 0.6)
     return judged
 
 
-def _judge(text: str, around: frozenset[str], policy: Policy) -> Audit:
-    found = tuple(_concepts(text))
+def _judge(text: str, scene: frozenset[str], beside: frozenset[str], policy: Policy, *, far: bool) -> Audit:
+    found = _concepts(text)
     here = frozenset(f.concept for f in found)
-    context = here | around
     fired = [
         Audit(label, rule.criterion, f"{rule.reason}: {words}", rule.confidence)
         for rule in RULES
-        if (words := _evidence(rule, found, context)) is not None
-        and (label := _label(rule, policy, far="DISTANT" in here and "CLOSE" not in here)) != "silent"
+        if (label := _label(rule, policy, far=far)) != "silent"
+        and (words := _evidence(rule, found, here | scene, here | scene | beside)) is not None
     ]
     if fired:
         loudest = max(fired, key=lambda a: (a.label == "respond", a.confidence))
-        if "PLAYBACK" in here or ("PLAYBACK" in around and loudest.criterion != "equipment"):
+        if "PLAYBACK" in here or ("PLAYBACK" in scene | beside and loudest.criterion != "equipment"):
             return Audit("silent", None, f"played or pretended, not real: {loudest.reason}", 0.75)
-        if loudest.label == "respond" and context & {"DRILL", "OFF"}:
+        if loudest.label == "respond" and (here | scene) & {"DRILL", "OFF"}:
             return Audit("borderline", loudest.criterion, f"a test or already over: {loudest.reason}", 0.5)
         return loudest
     for concept, reason in EVERYDAY:
@@ -113,16 +117,14 @@ def _label(rule: Rule, policy: Policy, *, far: bool) -> AuditLabel:
     return rule.assist if policy == "assist" and rule.assist is not None else rule.label
 
 
-def _evidence(rule: Rule, found: Sequence[_Found], context: frozenset[str]) -> str | None:
+def _evidence(rule: Rule, found: Sequence[_Found], scene: frozenset[str], anywhere: frozenset[str]) -> str | None:
     """The words that meet every need of the rule close together, or None."""
-    for concept in rule.unless.split():
-        if concept.startswith("@") and concept[1:] in context:
-            return None
-        if any(f.concept == concept for f in found):
-            return None
+    here = {f.concept for f in found}
+    if any(c[1:] in anywhere if c.startswith("@") else c in here for c in rule.unless.split()):
+        return None
     needs = rule.needs.split()
     near = [n for n in needs if not n.startswith("@")]
-    if any(n[1:] not in context for n in needs if n.startswith("@")):
+    if any(n[1:] not in scene for n in needs if n.startswith("@")):
         return None
     for anchor in (f for f in found if f.concept == near[0]):
         chosen = [anchor]
@@ -133,7 +135,7 @@ def _evidence(rule: Rule, found: Sequence[_Found], context: frozenset[str]) -> s
                     for f in found
                     if f.concept == concept
                     and f.sentence == anchor.sentence
-                    and abs(f.start - anchor.start) <= REACH
+                    and abs(f.start - anchor.start) <= rule.reach
                     and all(_apart(f, c) for c in chosen)
                 ),
                 None,
@@ -205,6 +207,8 @@ def stem(word: str) -> str:
         word = word[:-2]
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
         word = word[:-1]
+    if word in _WHOLE:
+        return word
     for ending in ("ing", "ed"):
         rest = word[: -len(ending)]
         if word.endswith(ending) and len(rest) >= 3 and re.search(r"[aeiouy]", rest) and not word.endswith("eed"):

@@ -22,6 +22,7 @@ LEXICON: Final[dict[str, str]] = {
     "INTENSE": "loud/blare/deafening/violent/intense/sudden/urgent/frantic/repeated/continuous/piercing/insistent/"
     "sharp/long blast/extremely/furious/desperate/powerful/massive/tremendous/huge/explosive/ear splitting/"
     "relentless/incessant/aggressive/shrill/wildly/hard/severe/terrible/nonstop/non stop/full blast/thunderous crack",
+    "VIOLENT": "violent/extreme/wild/furious/alarming/severe/excessive/dangerous",
     "GENTLE": "gentle/gently/soft/light/quiet/slight/mild/small/tiny/calm/peaceful/soothing/brief/single/polite/"
     "relaxing/delicate/lazy/low rumble",
     "PLAYBACK": "film/movie/cinema/television/tv/tv show/on radio/radio play/radio drama/video game/arcade/cartoon/"
@@ -31,8 +32,8 @@ LEXICON: Final[dict[str, str]] = {
     "computer game/sound effect toy/trailer/puppet/documentary",
     "DRILL": "drill exercise/fire drill/evacuation drill/emergency drill/safety drill/training exercise/weekly test/"
     "monthly test/test signal/scheduled test/routine test/being tested/test button/tested",
-    "PLAYFUL": "play/playful/playground/laughter/laugh/giggle/excited/excitement/delight/delighted/joy/joyful/cheer/"
-    "cheering/party/roller coaster/amusement park/concert/stadium/fan/fans/goal/birthday/celebrate/celebration/tickle/"
+    "PLAYFUL": "playful/play with/at play/children play/kid play/play tag/play game/play in garden/play in park/playground/laughter/laugh/giggle/excited/excitement/delight/delighted/joy/joyful/cheer/"
+    "cheering/party/roller coaster/amusement park/concert/stadium/fans scream/scream fan/cheering fan/football fan/goal/birthday/celebrate/celebration/tickle/"
     "water slide/trampoline/game/carnival/fairground/happy/happily/surprise party/fun/idol",
     "EXERCISE": "exercise/workout/gym/treadmill/run/runner/jog/jogger/jogging/yoga/meditation/meditate/sprint/"
     "training/weightlifter/barbell/climb/stretch/stretching/yawn/athlete/tennis/marathon/push up/dance/cyclist/lift/wake/waking",
@@ -65,23 +66,25 @@ LEXICON: Final[dict[str, str]] = {
     "excruciating/injured/injury/wound/wounded/bleed/hurt/writhing/torture/tortured/clutching chest/in labor/contraction/broken leg/broken arm",
     "VOCAL": "scream/cry/groan/moan/yell/shout/howl/wail/whimper/yelp/shriek/grunt/sob/gasp/breath/voice/squeal/"
     "sound/call/whine/exclaim/hiss",
-    "HELP": "for help/help me/help us/help/save me/for ambulance/call ambulance/call doctor/call paramedic/call 911/mayday/sos/distress call/emergency call/rescue/"
+    "HELP": "for help/help me/help us/for rescue/scream for help/save me/for ambulance/call ambulance/call doctor/call paramedic/call 911/mayday/sos/distress call/emergency call/"
     "somebody help/please help",
+    "HELP_WORD": "help/rescue",
+    "SHOUT": "shout/yell/scream/cry/beg/plead/call",
     "HELP_DESK": "help with/help find/help desk/help center/help centre/ask for help with/helping hand/self help/helpful/helped/help line",
     "SCREAM": "scream/shriek/blood curdling/bloodcurdling/screaming",
     "TERROR": "terror/terrified/terrify/horror/horrified/panic/panicked/panicking/fear/frightened/desperate/desperation/"
     "hysterical/hysteria/fearful/scared/blood curdling/stampede/flee/dread",
     "COLLAPSE": "unconscious/lose consciousness/loses consciousness/pass out/faint and fall/faint onto floor/man faint/woman faint/seizure/convulsion/convulse/"
     "convulsing/heart attack/cardiac arrest/flatline/flat line/flatlining/overdose/heatstroke/concussion/broken bone/bone break/"
-    "bone snap/bone crack/bone fracture/epileptic/bleeding out/electrocuted/electrocution/electric shock/in shock",
-    "FALL": "fall down/fall stair/fall on stair/fall hard/fall heavily/fall to ground/fall to floor/fall onto/fall from/fall off/slip/"
-    "slip and fall/tumble/tumble down/hit ground/hit floor/collapse/collapses/trip and fall/fall over/thud to floor/crash to floor/crumple/trip",
+    "bone snap/bone crack/bone fracture/epileptic/bleeding out/electrocuted/electrocution/electric shock",
+    "FALL": "fall down/fall stair/fall on stair/fall hard/fall heavily/fall to ground/fall to floor/fall onto/fall from/fall off"
+    "slip and fall/tumble down/hit ground/hit floor/collapse/collapses/trip and fall/fall over/slip on ice/slip on wet/slip in bath/thud to floor/crash to floor/crumple to",
     "FALL_BENIGN": "fall asleep/fall silent/fall quiet/nightfall/waterfall/fall leaf/slip on shoe/slip into/slip out/slipper/field trip/"
     "road trip/trip planner",
     "VOMIT": "vomit/vomiting/retch/retching/throw up/throwing up/puke/puking/dry heave/being sick/violently sick",
     "MOAN": "moan/groan/whimper/moaning/groaning/whimpering",
     "SNORE": "snore/snoring",
-    "VIOLENCE": "fist fight/fistfight/assault/beaten/brawl/physical fight/fight break out/punched/stab/stabbing/mugging/struggle with attacker/attacker",
+    "VIOLENCE": "fist fight/fistfight/assault/brawl/physical fight/fight break out/punch in face/punch each other/stab/stabbing/mugging/struggle with attacker/attacker",
     "WEEP": "sob/sobbing/weep/weeping/cry/crying/tearful/bawl/bawling/wail/whimper/in tears/grief/grieve/grieving/mourn/mourning/"
     "heartbroken/despair/depressed/lonely/sad/sadly/sadness/upset/miserable/sniffle and sob/sorrow/anguish/distraught/"
     "discouraged/dejected/tear/weary sigh/sad sigh/hopeless",
@@ -94,24 +97,28 @@ LEXICON: Final[dict[str, str]] = {
     "mug/cup/jar/light bulb/lightbulb/bulb/chandelier/aquarium/crockery/tableware/pottery/glassware/china plate/teacup/flowerpot",
     "BREAK": "break/breaking/breakage/shatter/shattering/smash/smash into/smashing/broken/burst/splinter/to pieces/into pieces/explode/crack/cracked/"
     "shard/fracture/crash/crash to floor/crash to ground/crash onto floor/crash down",
-    "IDIOM": "hail of applause/hail cab/storm of applause/thunder of applause/thunderous applause/rain of applause/wave of laughter/roar of laughter",
+    "IDIOM": "drown out/drown in noise/bath bomb/rifle through/eruption of/avalanche of paper/gale of laughter/seat belt/seatbelt/hail of applause/hail cab/storm of applause/thunder of applause/thunderous applause/rain of applause/wave of laughter/roar of laughter",
     "BREAK_IDIOM": "break into laughter/break into song/break into applause/breaks silence/break dance/break room/lunch break/"
     "coffee break/commercial break/tea break/break time/smash hit/ball game/crack joke/crack egg/crack open/crack nut/crack knuckle/"
     "knuckle crack/joint crack/neck crack/crack joint/break bread/snap finger/snap of finger/break of dawn/break dawn/daybreak/whip crack/"
     "crack whip/eggshell crack/safety crack/wave break/break wave/breaker/wave crash/crash wave/cymbal crash/crash cymbal/wave burst/"
     "crash of wave/crash of cymbal/cracker/twig snap/snap twig/dry twig/small twig/small stick",
     "RECYCLE": "recycle/recycling/trash/rubbish/bin/dumpster/skip container",
-    "DRINK": "ice cube/drink/cocktail/soda/lemonade/whisky/whiskey/beverage",
-    "STRUCTURE": "wall/ceiling/roof/building/bridge/beam/scaffold/scaffolding/house/shelf/bookshelf/tower/dam/ladder/tree/trunk/"
-    "tree trunk/branch/tree branch/limb/ice sheet/frozen lake/lake ice/river ice/thin ice/ice/glacier/cliff/rock/boulder/debris/rubble/pole/rafter/"
-    "balcony/mine shaft/tunnel/timber/wood/plank/floorboard/floor/wooden beam/support/structure/frame/chimney/brick/concrete/"
-    "facade/staircase/power pole/telephone pole/billboard/crane/roof tile/cave/slope/mountainside/hillside/tent pole/foundation/pier",
-    "GIVE_WAY": "collapse/collapsing/crack/cracking/give way/giving way/splinter/splintering/topple/topple over/snap/snapping/come down/come crashing down/"
-    "fall down/fall apart/crumble/crumbling/rupture/split/splitting/buckle/buckling/cave in/tear apart/rip off/break apart/break off/"
-    "break/crash down/crash to ground/fall/falling/tumble/tumble down/smash down/shake/disintegrate/fail/fracture/burst/crash to floor",
-    "LOAD_BEARING": "ceiling/roof/building/bridge/dam/balcony/scaffold/scaffolding/ice/ice sheet/frozen lake/lake ice/river ice/thin ice/staircase/wall/beam/wooden beam/"
-    "floorboard/tunnel/mine shaft/crane/grandstand/pier/stage rigging/platform",
-    "COLLAPSING": "collapse/crack/give way/break/break apart/cave in/crumble/burst/topple/buckle/come down/come crashing down/fall apart",
+    "DRINK": "glass of water/glass of juice/glass of lemonade/glass of milk/glass of wine/glass of beer/ice in glass/into glass/in glass/ice cube/drink/cocktail/soda/lemonade/whisky/whiskey/beverage",
+    "STRUCTURE": "ceiling/roof/building/bridge/beam/scaffold/scaffolding/shelf/bookshelf/tower/dam/ladder/tree/trunk/tree trunk/branch/tree branch/limb/"
+    "ice sheet/frozen lake/lake ice/river ice/thin ice/ice/glacier/cliff/rock/boulder/rafter/balcony/mine shaft/tunnel/timber/wood/plank/floorboard/wooden beam/"
+    "structure/chimney/concrete/facade/staircase/power pole/telephone pole/billboard/crane/foundation/pier/wall/frozen surface/wooden support",
+    "GIVE_WAY": "collapse/collapsing/crack/cracking/give way/giving way/splinter/splintering/topple/topple over/snap/snapping/come crashing down/fall down/"
+    "fall apart/crumble/crumbling/rupture/split/splitting/buckle/buckling/cave in/tear apart/break apart/break off/break/crash down/crash to ground/"
+    "disintegrate/fracture/burst/crash to floor/come down",
+    "LOAD_BEARING": "ceiling/roof/building/bridge/dam/balcony/scaffold/scaffolding/ice/ice sheet/frozen lake/lake ice/river ice/thin ice/staircase/wall/beam/"
+    "wooden beam/floorboard/tunnel/mine shaft/crane/grandstand/pier/stage rigging/platform/frozen surface",
+    "COLLAPSING": "collapse/crack/give way/break/break apart/cave in/crumble/burst/topple/buckle/come down/come crashing down/fall apart/split",
+    "FALLER": "tree/tree trunk/branch/tree branch/ceiling/roof tile/rock/boulder/debris/bookshelf/ladder/scaffold/scaffolding/crane/stone/tower/chimney/billboard/"
+    "power pole/plaster/rubble/brick/wardrobe/shelf/tile/icicle/chandelier",
+    "FALLING": "fall/tumble/tumble down/slide down/come down/rain down/crash/crash down/crash onto/crash to ground/crash to floor/fall down/fall off/fall onto/fall from/"
+    "fall over/fall to ground/fall to floor/plunge/roll down/hit ground",
+    "DROPS": "rain/snow/leaf/leave/apple/petal/snowflake/water/raindrop/nut/acorn/bird",
     "CARPENTRY": "chop/chopping/axe/firewood/split firewood/hammer/nail/carpenter/carpentry/saw wood/lumberyard/chisel/split log/log splitter/demolish toy/"
     "lego/toy block/building block/block tower/jenga/card house/sandcastle/domino/wood block/snowball/split wood/kindling",
     "CREAK": "creak/creaking/groan/groaning/strain/straining",
@@ -120,11 +127,13 @@ LEXICON: Final[dict[str, str]] = {
     "GEO": "earthquake/quake/seismic/aftershock/landslide/mudslide/rockslide/rockfall/rock fall/falling rock/fall rock/avalanche/volcanic/volcano erupt/eruption/"
     "lava/tsunami/flash flood/flood/floodwater/flooding/sinkhole/debris flow/storm surge/dam break/ground shake/ground tremble/"
     "earth tremor/earth shake/falling boulder/boulder roll/stone fall/tremor/mudflow/tidal wave/wildfire/forest fire/bushfire/brush fire/"
-    "volcano/ground rumble/icefall/calving/glacier calve",
+    "volcano/ground rumble/icefall/glacier calve",
     "STORM": "hurricane/tornado/typhoon/cyclone/blizzard/hailstorm/sandstorm/dust storm/severe storm/violent storm/twister/thunderstorm/squall/gale/"
-    "severe thunderstorm/cloudburst/torrential rain/torrential downpour/torrential/deluge/snowstorm/ice storm/severe weather/extreme weather/"
+    "severe thunderstorm/cloudburst/snowstorm/ice storm/severe weather/extreme weather/"
     "storm force wind/lightning strike/lightning strikes/lightning bolt",
-    "STORM_MILD": "storm/stormy/lightning/downpour/hail/hailstone",
+    "STORM_MILD": "storm/stormy/lightning/hail/torrential rain/torrential downpour/torrential/deluge",
+    "HAIL": "hail/hailstone",
+    "BATTERING": "hammer/strike/pound/pelt/smash/large/heavy/huge/golf ball/batter/dent/bounce off car/crash",
     "THUNDER": "thunder/thunderclap/thunder clap/thunder roll",
     "WIND": "wind/gust/breeze",
     "RAIN": "rain/raindrop/drizzle/rainfall",
@@ -183,9 +192,9 @@ LEXICON: Final[dict[str, str]] = {
     "overload/overloaded/derail/snap/off balance/unbalanced/out of balance/explode/self destruct/shake apart/fly apart/tear itself apart/shake violently/"
     "bang violently/strange/worn/worn out/broken/burning/melt/leak/leaking/leak gas/gush/gushing/spray everywhere/bearing failure/about to fail/dying/jam and smoke/"
     "kickback/loose bolt/loose part/come loose/runaway/run away/dry running/without oil/no oil",
-    "NOISE_OF_WEAR": "grind/grinding/screech/screeching/squeal/squealing/knock/knocking/shriek/scrape/scraping/clank/clanking/bang/banging/pinging/howl/clatter",
+    "NOISE_OF_WEAR": "grind/grinding/screech/screeching/squeal/squealing/knock/knocking/shriek/scrape/scraping/clank/clanking/bang/banging/pinging",
     "MILD_FAULT": "rattle/rattling/sputter/sputtering/stall/stalling/jam/jammed/stuck/clunk/clunking/wobble/cough/splutter/strain/straining/struggle/struggling/"
-    "will not start/fail to start/not start/fails to start/error/stutter/clicking/whine/glitch/drip/backfire/flicker/flat/drag/skip/beep error/squeak/chatter/creak",
+    "will not start/fail to start/not start/fails to start/error/stutter/clicking/whine/glitch/drip/backfire/flicker/flat/drag/skip/beep error/squeak/creak/clatter",
     "WEARING_PART": "engine/motor/bearing/gearbox/gear/belt/drive belt/fan belt/fan/ceiling fan/pump/turbine/washer/washing machine/compressor/transmission/piston/rotor/"
     "conveyor/elevator/dryer/generator/air conditioner/boiler/furnace/fridge/refrigerator/garage door/hard drive/blender/lathe/machine/machinery/cylinder/dishwasher",
     "NORMAL_OPERATION": "smooth/smoothly/steady/steadily/normal/normally/regular/usual/idle/idling/ordinary/coffee grinder/angle grinder/bench grinder/pepper grinder/"
@@ -221,7 +230,8 @@ LEXICON: Final[dict[str, str]] = {
     "VEHICLE": "drone/airplane/plane/helicopter/car/truck/lorry/bus/van/vehicle/motorcycle/motorbike/train/tram/bicycle/scooter/forklift/taxi/excavator/bulldozer/loader/tractor/dump truck/garbage truck/digger/crane",
     "HURTLING": "speed toward/speeding toward/head straight/heading straight/out of control/barrel/barrelling/barreling/bear down/run red light/hurtle/race toward/careen/"
     "rush toward/rush straight/approach fast/approach rapidly/approach at high speed/rapidly approaching/fast approaching",
-    "CROSSING": "level crossing/railroad crossing/railway crossing/train crossing/grade crossing/crossing gate/crossing barrier/crossing bell/crossing signal bell/platform edge",
+    "CROSSING": "level crossing/railroad crossing/railway crossing/train crossing/grade crossing/crossing gate/crossing barrier/crossing bell/crossing signal bell",
+    "FAULT_SIGN": "fault/failure/malfunction/breakdown/overheating/control panel/engine/reactor/boiler/overload",
     "ALARM": "alarm/alarms/alarm bell/alert tone/alert siren/buzzer alarm/alarm tone",
     "ALARM_SERIOUS": "burglar alarm/security alarm/intruder alarm/car alarm/panic alarm/emergency alarm/warning alarm/factory alarm/industrial alarm/medical alarm/patient monitor/"
     "heart monitor/cardiac monitor/ventilator alarm/hospital monitor/theft alarm/home alarm/vehicle alarm/oxygen alarm/monitor alarm/danger alarm/ship alarm/burglary alarm/"
@@ -230,7 +240,7 @@ LEXICON: Final[dict[str, str]] = {
     "MONITOR": "patient monitor/heart monitor/cardiac monitor/hospital monitor/ekg/ecg",
     "CLOCK": "alarm clock/phone alarm/wake up alarm/morning alarm/timer/oven timer/kitchen timer/egg timer/alarm on phone/smartphone/microwave beep/cuckoo clock/cell phone/"
     "bedside/snooze/doorbell/door bell/notification/mobile phone/morning/wake up/bedroom/wristwatch/watch alarm/telephone/phone ring/school bell/alarm call/elevator ding",
-    "WARNING_SHOUT": "watch out/look out/get back/get down/take cover/shout warning/warning shout/shouted warning/shout of warning/get out/everybody out/run for life/shout fire/yell fire",
+    "WARNING_SHOUT": "watch out/look out/take cover/shout warning/warning shout/shouted warning/shout of warning/everybody out/run for life/shout fire/yell fire",
     "OFF": "switch off/turn off/alarm silenced/stop ringing/stop beeping/deactivated/switched off/turned off",
     # everyday sounds, for the reason of a silent verdict
     "BODY": "cough/sneeze/sniff/sniffle/hiccup/burp/fart/yawn/sigh/breath/heartbeat/footstep/clap/chew/gargle/clear throat/throat clear/whisper/hum/whistle/snore/"
@@ -248,10 +258,10 @@ LEXICON: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Concepts of `needs` within one stretch of the caption, none of `unless` there -> `label`.
+    """Concepts of `needs` within `reach` words of the caption, none of `unless` there -> `label`.
 
-    A concept with a leading "@" may also stand in the scenario or the neighbours. `assist` and `far` replace the
-    label under that policy, and for a sound that is far away.
+    A need with a leading "@" may also stand in the scenario, an exception with one also beside the sound. `assist`
+    and `far` replace the label under that policy, and for a sound that is far away.
     """
 
     label: AuditLabel
@@ -262,6 +272,7 @@ class Rule:
     unless: str = ""
     assist: AuditLabel | None = None
     far: AuditLabel | None = None
+    reach: int = 9
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -278,6 +289,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("respond", "distress", 0.95, "a call for help", "HELP", "HELP_DESK @PLAYFUL"),
     Rule("respond", "distress", 0.82, "an injury", "SCALD", "@PLAYFUL"),
     Rule("respond", "distress", 0.7, "failing breath", "GURGLE HUMAN", "BABY MACHINE @PLAYFUL"),
+    Rule("respond", "distress", 0.85, "a call for help", "HELP_WORD SHOUT", "HELP_DESK @PLAYFUL"),
     Rule("respond", "distress", 0.92, "a scream of terror", "SCREAM TERROR", "MACHINE BEAST @PLAYFUL", far="borderline"),
     Rule("respond", "distress", 0.68, "a human scream", "SCREAM",
          "MACHINE BEAST MUSIC SKID STEAM WIND EMERGENCY_CAR SIREN BABY ANGER @PLAYFUL @SPORT", far="borderline"),
@@ -301,6 +313,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("borderline", "hazard", 0.5, "bottles in a bin or a break", "GLASS BREAK RECYCLE"),
     Rule("respond", "hazard", 0.8, "a structure gives way", "STRUCTURE GIVE_WAY",
          "BREAK_IDIOM CARPENTRY HEARTH GLASS FIRE WIND RAIN WAVE DRINK GENTLE HUMAN COUGH FALL_BENIGN MUSIC"),
+    Rule("respond", "hazard", 0.8, "something heavy falls", "FALLER FALLING",
+         "BREAK_IDIOM CARPENTRY HEARTH DROPS WAVE GENTLE FALL_BENIGN MUSIC @PLAYFUL", reach=3),
     Rule("respond", "hazard", 0.82, "a structure gives way", "LOAD_BEARING COLLAPSING",
          "BREAK_IDIOM CARPENTRY HEARTH DRINK WAVE GENTLE MUSIC"),
     Rule("respond", "hazard", 0.72, "a structure under strain", "STRUCTURE CREAK UNDER_LOAD"),
@@ -310,6 +324,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("respond", "hazard", 0.76, "thunder close by", "THUNDER @CLOSE", "GENTLE", far="silent"),
     Rule("respond", "hazard", 0.74, "thunder close by", "THUNDER GIVE_WAY", "GENTLE", far="silent"),
     Rule("borderline", "hazard", 0.5, "thunder: near or far", "THUNDER", "GENTLE", far="silent"),
+    Rule("respond", "hazard", 0.7, "a hailstorm", "HAIL BATTERING", "GENTLE IDIOM", far="borderline"),
     Rule("borderline", "hazard", 0.5, "a storm of unknown force", "STORM_MILD", "GENTLE VEHICLE", far="silent"),
     Rule("respond", "hazard", 0.68, "weather that destroys", "STORM_MILD RAGING", "GENTLE"),
     Rule("respond", "hazard", 0.68, "weather that destroys", "WIND RAGING", "GENTLE MUSIC"),
@@ -334,16 +349,16 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("respond", "hazard", 0.84, "fire in the wild", "FIRE @WILDLAND", "@HEARTH FIRE_OTHER"),
     Rule("respond", "equipment", 0.8, "a fire that spreads", "FIRE SPREADING", "@HEARTH FIRE_OTHER"),
     Rule("respond", "equipment", 0.8, "smoke where none belongs", "SMOKE_SIGN", "@HEARTH"),
-    Rule("borderline", "equipment", 0.5, "a fire: hearth or accident", "FIRE", "@HEARTH FIRE_OTHER WELDING GUN GUN_BENIGN"),
+    Rule("borderline", "equipment", 0.5, "a fire: hearth or accident", "FIRE", "@HEARTH FIRE_OTHER WELDING GUN GUN_BENIGN GENTLE"),
     Rule("respond", "equipment", 0.82, "a machine that fails", "MACHINE FAULT",
-         "NORMAL_OPERATION FIZZ STORM WAVE"),
+         "NORMAL_OPERATION FIZZ STORM WAVE IDIOM", reach=5),
     Rule("respond", "equipment", 0.68, "a machine wearing itself out", "WEARING_PART NOISE_OF_WEAR",
-         "NORMAL_OPERATION DOG"),
-    Rule("respond", "equipment", 0.66, "a machine wearing itself out", "MACHINE MILD_FAULT INTENSE", "NORMAL_OPERATION GENTLE"),
+         "NORMAL_OPERATION DOG", reach=4),
+    Rule("respond", "equipment", 0.66, "a machine wearing itself out", "MACHINE MILD_FAULT VIOLENT", "NORMAL_OPERATION GENTLE"),
     Rule("borderline", "equipment", 0.5, "a machine that may be failing", "WEARING_PART MILD_FAULT",
-         "NORMAL_OPERATION GENTLE", assist="respond", far="silent"),
+         "NORMAL_OPERATION GENTLE", assist="respond", far="silent", reach=3),
     Rule("silent", "equipment", 0.6, "a nuisance, no danger", "LEAKY", assist="respond"),
-    Rule("silent", "equipment", 0.6, "a nuisance, no danger", "MACHINE MILD_FAULT", "NORMAL_OPERATION GENTLE", assist="respond"),
+    Rule("silent", "equipment", 0.6, "a nuisance, no danger", "MACHINE MILD_FAULT", "NORMAL_OPERATION GENTLE", assist="respond", reach=3),
     Rule("respond", "equipment", 0.78, "water where none belongs", "OVERFLOW"),
     Rule("borderline", "equipment", 0.5, "an unattended pot", "BOIL_OVER", assist="respond"),
     # safety-critical signals
@@ -364,6 +379,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("respond", "signal", 0.8, "a vehicle out of control", "VEHICLE HURTLING"),
     Rule("respond", "signal", 0.76, "a railway crossing's warning", "CROSSING", "", far="silent"),
     Rule("respond", "signal", 0.78, "a security or danger alarm", "ALARM_SERIOUS", "CLOCK", far="silent"),
+    Rule("respond", "equipment", 0.8, "a machine's fault alarm", "ALARM FAULT_SIGN", "CLOCK", far="borderline"),
     Rule("respond", "signal", 0.66, "an insistent alarm", "ALARM INTENSE", "@CLOCK BEAST", far="borderline"),
     Rule("borderline", "signal", 0.5, "an alarm of unknown kind", "ALARM", "@CLOCK BEAST", far="silent"),
     Rule("respond", "signal", 0.85, "a shouted warning", "WARNING_SHOUT", "@PLAYFUL @SPORT"),
