@@ -54,7 +54,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(valid)}"
         return f"unknown key {key!r}; {hint}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{key} = {first['input']!r}: {first['msg']}{more}"
+    # A URL that was refused may carry a key.
+    value = "(not shown)" if location[-1:] == ["base_url"] else repr(first["input"])
+    return f"{key} = {value}: {first['msg']}{more}"
 
 
 def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -63,7 +63,7 @@ def _printable(value: Any) -> Any:
 
 
 # No autoescape: the output is no HTML, and `finalize` lets nothing foreign through unfenced.
-_environment = Environment(  # noqa: S701
+_environment = Environment(
     undefined=StrictUndefined, finalize=_printable, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
 )
 _environment.filters["data"] = _data

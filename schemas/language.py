@@ -20,7 +20,8 @@ class Price(BaseModel):
 class EndpointConfig(BaseModel):
     """Any OpenAI-compatible chat endpoint (hosted, vLLM, Ollama)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A mistaken value may be a key; messages name what else they need.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["openai"] = "openai"
     base_url: Annotated[str, Field(description="up to and with /v1, e.g. http://127.0.0.1:11434/v1")]
@@ -54,8 +55,7 @@ class EndpointConfig(BaseModel):
     def _plain_http_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.username or parts.password or parts.query or parts.fragment:
-            # The value is not repeated: it may hold a key.
-            raise ValueError("base_url must not carry credentials, a query or a fragment; put the key into api_key_env")
+            raise ValueError("must not carry credentials, a query or a fragment; export the key as api_key_env says")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"base_url {url!r} must be an http(s) URL; e.g. http://127.0.0.1:8000/v1")
         return url.rstrip("/")

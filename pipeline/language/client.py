@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import openai
 from pydantic import BaseModel
 
-from pipeline.errors import EndpointDown, ReplyMissing, ReplyRejected
+from pipeline.errors import BadInput, EndpointDown, ReplyMissing, ReplyRejected
 from pipeline.language.budget import cost_of
 from pipeline.language.cache import Request, StoredReply
 from pipeline.language.replies import InvalidReply, instruction, parse, repair, wire_schema
@@ -36,8 +36,9 @@ Mode = Literal["json_schema", "json_object", "text"]
 _MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_REPAIRS = 2
 _LOCAL_KEY = "none-needed"
-# Upper bounds for reservations: a token covers at least one byte of text, and more than 400 bytes of base64 audio.
-_TOKENS_PER_MESSAGE, _BASE64_PER_AUDIO_TOKEN = 16, 400
+# Upper bounds for reservations: a token covers at least one byte of text, and more than 400 bytes of base64 audio;
+# servers wrap requests and messages in a template of their own.
+_TOKENS_PER_REQUEST, _TOKENS_PER_MESSAGE, _BASE64_PER_AUDIO_TOKEN = 256, 16, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class LanguageClient:
     def __init__(self, config: EndpointConfig, cache: ReplyCache, ledger: Ledger, *, replay_only: bool = False) -> None:
         self.config, self.cache, self.ledger = config, cache, ledger
         self.replay_only = replay_only
-        self._key = "" if replay_only else os.environ.get(config.api_key_env, "")
+        self._key = "" if replay_only else _key(config.api_key_env)
         self._openai = openai.AsyncOpenAI(
             api_key=self._key or _LOCAL_KEY,
             base_url=config.base_url,
@@ -306,6 +307,14 @@ class _Breaker:
             self._failures = 0
 
 
+def _key(variable: str) -> str:
+    key = os.environ.get(variable, "").strip()
+    if not all("!" <= character <= "~" for character in key):
+        # The value stays unsaid. Left to the HTTP library, it would stand in an error message.
+        raise BadInput(f"${variable} holds characters that no API key has; export the bare key")
+    return key
+
+
 def attach_wav(messages: Sequence[dict[str, Any]], wav: bytes) -> list[dict[str, Any]]:
     """The same messages with a WAV file attached to the last one as an `input_audio` part."""
     *earlier, last = messages
@@ -315,7 +324,7 @@ def attach_wav(messages: Sequence[dict[str, Any]], wav: bytes) -> list[dict[str,
 
 
 def _token_bound(messages: Sequence[dict[str, Any]]) -> int:
-    bound = 0
+    bound = _TOKENS_PER_REQUEST
     for message in messages:
         content = message["content"]
         parts: list[dict[str, Any]] = [{"text": content}] if isinstance(content, str) else content

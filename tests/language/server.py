@@ -1,0 +1,404 @@
+"""An OpenAI-compatible chat server on loopback: real HTTP, scripted per test, with every fault that a client must bear.
+
+with ScriptedServer(smart) as server:                       # sensible replies for every role
+with ScriptedServer([status(500), say("{}"), smart]) as s:  # in order; the last one repeats
+with ScriptedServer(Chaos(0.3, seed=1)) as server:          # sensible replies with faults thrown in
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import socket
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One POST as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    arrived_s: float
+
+    @property
+    def mode(self) -> str:
+        return self.body.get("response_format", {}).get("type", "text")
+
+    @property
+    def role(self) -> str:
+        """The language role, as the first line of our system prompts names it."""
+        found = re.match(r"Role: (\w+)", self.text("system"))
+        return found[1] if found else ""
+
+    def text(self, author: str) -> str:
+        """The first message of `author`, attached audio left out."""
+        content = next(m["content"] for m in self.body["messages"] if m["role"] == author)
+        return content if isinstance(content, str) else content[0]["text"]
+
+    def data(self) -> dict[str, Any]:
+        """The fenced values of the prompt, by name."""
+        fences = re.findall(r'<data name="(\w+)">\n(.*)\n</data>', self.text("user"))
+        return {name: json.loads(body) for name, body in fences}
+
+
+@dataclass(frozen=True, slots=True)
+class Canned:
+    """One HTTP reply, or the failure to give one."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    hang: bool = False
+    cut: bool = False
+
+
+def say(
+    text: str | None,
+    *,
+    finish_reason: str = "stop",
+    refusal: str | None = None,
+    usage: tuple[int, int] | None = (100, 20),
+    headers: dict[str, str] | None = None,
+) -> Canned:
+    """A chat completion with this content."""
+    completion: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "scripted",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": finish_reason,
+                "message": {"role": "assistant", "content": text, "refusal": refusal},
+            }
+        ],
+    }
+    if usage is not None:
+        completion["usage"] = {
+            "prompt_tokens": usage[0],
+            "completion_tokens": usage[1],
+            "total_tokens": sum(usage),
+        }
+    return Canned(headers=headers or {}, body=json.dumps(completion).encode())
+
+
+def status(code: int, message: str = "scripted", *, retry_after: str | None = None) -> Canned:
+    """An error; by default the client is told to come back after a millisecond, to keep tests fast."""
+    headers = {"Retry-After": retry_after} if retry_after else {"retry-after-ms": "1"}
+    return Canned(code, headers, json.dumps({"error": {"message": message, "type": "scripted"}}).encode())
+
+
+HANG = Canned(hang=True)
+CUT_MID_BODY = Canned(body=say("{}").body, cut=True)
+EMPTY_BODY = Canned()
+HTML = Canned(headers={"Content-Type": "text/html"}, body=b"<html>It works!</html>")
+HUGE = say("x" * 2_000_000)
+REFUSAL = say(None, refusal="I cannot help with that.")
+SPOKEN_REFUSAL = say("I'm sorry, but I can't help with that request.")
+
+
+class ScriptedServer:
+    """Serves until the `with` block ends; `requests` holds what arrived, `most_at_once` the peak of concurrency.
+
+    `modes` are the kinds of `response_format` it accepts; others get 400, as from servers that do not know them.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[Canned | Callable[[Received], Canned]] | Callable[[Received], Canned],
+        *,
+        modes: tuple[str, ...] = ("json_schema", "json_object"),
+        latency_s: float = 0.0,
+    ) -> None:
+        self.requests: list[Received] = []
+        self.most_at_once = 0
+        self._script, self._modes, self._latency_s = script, modes, latency_s
+        self._next, self._at_once = 0, 0
+        self._lock, self._closing = threading.Lock(), threading.Event()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._http.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_port}/v1"
+
+    def __enter__(self) -> ScriptedServer:
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def answer(self, request: Received) -> Canned:
+        with self._lock:
+            self.requests.append(request)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if self._latency_s:
+                self._closing.wait(self._latency_s)
+            if request.mode != "text" and request.mode not in self._modes:
+                return status(400, f"response_format {request.mode!r} is not supported")
+            step = self._script if callable(self._script) else self._take()
+            canned = step(request) if callable(step) else step
+            if canned.hang:
+                self._closing.wait(60)
+            return canned
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def _take(self) -> Canned | Callable[[Received], Canned]:
+        assert not callable(self._script)
+        with self._lock:
+            self._next += 1
+            return self._script[min(self._next, len(self._script)) - 1]
+
+
+def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            canned = server.answer(
+                Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.monotonic())
+            )
+            try:
+                self._send(canned)
+            except OSError:
+                self.close_connection = True  # the client hung up, as it should on some faults
+
+        def _send(self, canned: Canned) -> None:
+            self.send_response(canned.status)
+            for name, value in {"Content-Type": "application/json", **canned.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(canned.body)))
+            self.end_headers()
+            if canned.cut:
+                self.wfile.write(canned.body[: len(canned.body) // 2])
+                self.wfile.flush()
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+            else:
+                self.wfile.write(canned.body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+# --- sensible replies -------------------------------------------------------------------------------------------------
+
+_TRIGGERS = {
+    "distress": ("chok", "gasp", "scream", "cry of pain", "coughing fit"),
+    "hazard": ("glass", "rockfall", "thunder", "crack"),
+    "equipment": ("smoke alarm", "gas hiss", "arcing", "grinding"),
+    "signal": ("siren", "horn", "reversing", "beeper"),
+}
+_PLACES = (
+    "a farmhouse kitchen",
+    "a station hall",
+    "a harbour",
+    "a small workshop",
+    "a village street",
+    "a school yard",
+)
+_HOURS = ("early morning", "midday", "late afternoon", "evening", "night")
+
+
+def smart(request: Received) -> Canned:
+    """A valid reply for the role that asks, made from the data in its prompt; equal requests get equal replies."""
+    return say(json.dumps(smart_reply(request)), usage=(len(json.dumps(request.body)) // 4, 80))
+
+
+def smart_reply(request: Received) -> dict[str, Any]:
+    data = request.data()
+    return _REPLIES[request.role](data, request)
+
+
+def _plan(data: dict[str, Any], request: Received) -> dict[str, Any]:
+    found = re.search(r"about ([\d.]+) seconds", request.text("user"))
+    assert found
+    duration_s = float(found[1])
+    digest = hashlib.sha256(json.dumps(request.body, sort_keys=True).encode()).digest()
+    sounds = list(dict.fromkeys([*data["must_include"], *data["captions"]]))[:13]
+    sounds += ["footsteps on a wooden floor", "a door closing", "a chair moving"][: max(0, 2 - len(sounds))]
+    each_s = round(min(4.0, duration_s / (len(sounds) + 1)), 2)
+    names = [f"{number}. {sound[:60]}" for number, sound in enumerate(sounds, 1)]
+    bed = {
+        "name": "room tone",
+        "role": "ambient",
+        "rough_duration_s": duration_s,
+        "brief_description": "quiet, steady room tone",
+    }
+    events = [
+        {"name": name, "role": "foreground", "rough_duration_s": each_s, "brief_description": sound[:400]}
+        for name, sound in zip(names, sounds, strict=True)
+    ]
+    return {
+        "scenario": f"In {_PLACES[digest[0] % len(_PLACES)]} at {_HOURS[digest[1] % len(_HOURS)]}: {sounds[0][:200]}.",
+        "sub_events": [*events, bed],
+        "constraints": [{"kind": "before", "first": names[0], "second": names[1]}],
+    }
+
+
+def _refine(data: dict[str, Any], _: Received) -> dict[str, Any]:
+    refinements = []
+    for event in data["plan"]["sub_events"]:
+        words = re.findall(r"[\w']+", event["brief_description"])[:12]
+        words += ["recorded", "close", "and", "clear"][: max(0, 4 - len(words))]
+        refinements.append(
+            {
+                "query": " ".join(words)[:200],
+                "fallback_caption": f"{event['brief_description'][:500]}, about {event['rough_duration_s']} seconds.",
+                "accept_tags": [" ".join(words[:3])],
+            }
+        )
+    return {"refinements": refinements}
+
+
+def _verify(_data: dict[str, Any], _: Received) -> dict[str, Any]:
+    scores = dict.fromkeys(("identity", "cleanliness", "duration_fit", "continuity"), 0.9)
+    return {"scores": scores, "conflicts_with": [], "reason": "all four criteria hold", "verdict": "accept"}
+
+
+def _check(_data: dict[str, Any], _: Received) -> dict[str, Any]:
+    judgements = ("coherent", "plausible", "grounded", "temporally_right", "diverse", "ok")
+    return {**dict.fromkeys(judgements, True), "reason": "one place, one course of events"}
+
+
+def _review(data: dict[str, Any], _: Received) -> dict[str, Any]:
+    turn = data["turns"][0]
+    return {"question": "Which was the very first thing I asked for?", "answer": str(turn)[:300], "turn_index": 0}
+
+
+def _audit(data: dict[str, Any], _: Received) -> dict[str, Any]:
+    caption = data["caption"].lower()
+    criterion = next((name for name, words in _TRIGGERS.items() if any(word in caption for word in words)), None)
+    return {
+        "reason": f"it is {'a trigger' if criterion else 'an everyday sound'}",
+        "criterion": criterion,
+        "label": "respond" if criterion else "silent",
+        "confidence": 0.9,
+    }
+
+
+def _rewrite(data: dict[str, Any], _: Received) -> dict[str, Any]:
+    return {"text": data["text"]}
+
+
+def _respond(data: dict[str, Any], _: Received) -> dict[str, Any]:
+    event = str(data["event"])[:200]
+    chinese = data["language"].startswith("zh")
+    text = (
+        f"我听到了{event},请先退到安全的地方。"
+        if chinese
+        else f"I hear {event}. Step back and see that it is safe first."
+    )
+    return {"text": text, "emotion": "urgent"}
+
+
+_REPLIES: dict[str, Callable[[dict[str, Any], Received], dict[str, Any]]] = {
+    "scenario_planner": _plan,
+    "event_refiner": _refine,
+    "clip_verifier": _verify,
+    "scene_checker": _check,
+    "history_review": _review,
+    "silence_auditor": _audit,
+    "spoken_rewriter": _rewrite,
+    "responder": _respond,
+}
+
+
+class Chaos:
+    """`smart` with faults: each request is met by a random one with probability `rate`, at most `patience` times.
+
+    The draws depend on the request and on how often it came, not on the order of arrival. Whatever it throws, a
+    client with two repairs and `patience` repeats gets its reply in the end.
+    """
+
+    def __init__(self, rate: float, *, seed: int, patience: int = 1) -> None:
+        self._rate, self._seed, self._patience = rate, seed, patience
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.thrown: Counter[str] = Counter()
+
+    def __call__(self, request: Received) -> Canned:
+        key = json.dumps([self._seed, request.body["messages"]], sort_keys=True)
+        with self._lock:
+            occurrence = self._seen[key]
+            self._seen[key] += 1
+        being_repaired = len(request.body["messages"]) > 2
+        digest = hashlib.sha256(f"{key}{occurrence}".encode()).digest()
+        rng = np.random.default_rng(list(digest))
+        if being_repaired or occurrence >= self._patience or rng.random() >= self._rate:
+            return smart(request)
+        name = sorted(FAULTS)[rng.integers(len(FAULTS))]
+        with self._lock:
+            self.thrown[name] += 1
+        return FAULTS[name](request)
+
+
+def _text(request: Received) -> str:
+    return json.dumps(smart_reply(request))
+
+
+def _many_sub_events(request: Received) -> Canned:
+    plan = smart_reply(request)
+    if "sub_events" in plan:
+        plan["sub_events"] = [{**plan["sub_events"][0], "name": f"sound {i}"} for i in range(16)]
+    return say(json.dumps(plan if "sub_events" in plan else [plan] * 16))
+
+
+def _no_ambient(request: Received) -> Canned:
+    plan = smart_reply(request)
+    plan["sub_events"] = [event for event in plan.get("sub_events", []) if event["role"] != "ambient"]
+    return say(json.dumps(plan))
+
+
+def _contradiction(request: Received) -> Canned:
+    plan = smart_reply(request)
+    forward = plan.get("constraints", [{}])[0]
+    back = {**forward, "first": forward.get("second"), "second": forward.get("first")}
+    return say(json.dumps({**plan, "constraints": [forward, back]}))
+
+
+FAULTS: dict[str, Callable[[Received], Canned]] = {
+    "prose_around": lambda r: say(f"Certainly! Here {{it}} is:\n```json\n{_text(r)}\n```\nAnything else?"),
+    "truncated": lambda r: say(_text(r)[:-20], finish_reason="length"),
+    "wrong_types": lambda r: say(json.dumps({name: [17] for name in smart_reply(r)})),
+    "wrong_enum": lambda r: say(
+        _text(r).replace("foreground", "leading").replace("accept", "fine").replace("silent", "hush")
+    ),
+    "sixteen_sub_events": _many_sub_events,
+    "no_ambient": _no_ambient,
+    "contradiction": _contradiction,
+    "empty_body": lambda _: EMPTY_BODY,
+    "empty_content": lambda _: say(""),
+    "rate_limited": lambda _: status(429, retry_after="0.01"),
+    "server_error": lambda _: status(500),
+    "hang": lambda _: HANG,
+    "cut_mid_body": lambda _: CUT_MID_BODY,
+    "huge": lambda _: HUGE,
+    "html": lambda _: HTML,
+    "refusal": lambda _: REFUSAL,
+    "spoken_refusal": lambda _: SPOKEN_REFUSAL,
+}
