@@ -28,14 +28,14 @@ class TfjpParams(BaseModel):
     silence_percentile: Annotated[float, Field(ge=0, le=50)] = 10.0
     """Frames at or below this energy percentile may be silence ..."""
     range_db: Annotated[float, Field(ge=10, le=90)] = 40.0
-    """... if they also lie this far under the clip's loudest frame: the absolute stop, for a percentile always marks some
-    frames. Noise that far down is left alone, and the core of an event ends there."""
+    """... if they also lie this far under the clip's loudest frame: the absolute stop, for a percentile always marks
+    some frames. Noise that far down is left alone, and the core of an event ends there."""
     silence_floor_db: Annotated[float, Field(ge=-120, le=-20)] = -60.0
     """A frame whose RMS is at or below this is silence whatever the percentile says (dBFS)."""
     noise_percentile: Annotated[float, Field(gt=0, le=50)] = 5.0
     """Share of the audible frames, lowest energy first, that the noise spectrum is taken from (%)."""
     noise_margin_db: Annotated[float, Field(ge=0, le=30)] = 10.0
-    """Noise is noise only if the loudest frames stand out of it by this much in some band; otherwise it is the sound."""
+    """Noise is noise only if the loudest frames stand out of it by this much in some band of 400 Hz."""
     noise_gain_db: Annotated[float, Field(ge=-60, le=0)] = -30.0
     """Gain of what the gate closes; above minus infinity, so that no musical noise is left alone in silence."""
     stable_db: Annotated[float, Field(gt=0, le=30)] = 6.0

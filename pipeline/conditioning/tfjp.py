@@ -29,7 +29,7 @@ from pipeline.conditioning.operators import (
     silence_cut,
     spec_smooth,
 )
-from pipeline.conditioning.stft import HOP, energy_of, istft, power_of, stft
+from pipeline.conditioning.stft import HOP, Analysis, analyse, istft, power_of, stft, stft_rows
 from pipeline.errors import BadInput
 from schemas.conditioning import TfjpParams
 from schemas.protocol import SAMPLE_RATE
@@ -39,6 +39,8 @@ Profile = Literal["sfx", "speech", "ambient", "music"]
 # Part of the cache key: raise it when the same parameters give other samples.
 VERSION = 1
 _MAX_PASSES = 8
+
+Runs = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class KeptSpan:
 class Conditioned:
     """A conditioned clip and where its samples come from.
 
-    `spans` follow one another without a gap in the output. Samples within omega / 2 of an inner join are a crossfade with
-    what was cut there; those within omega of an end are tapered. `iterations` counts rounds of denoising, `hit_cap` says
-    that the clip had not settled when a cap was reached. `reason` says why a clip was not conditioned; None if it was.
+    `spans` follow one another without a gap in the output. Samples within omega / 2 of an inner join are a crossfade
+    with what was cut there; those within omega of an end may be tapered. `iterations` counts rounds of denoising,
+    `hit_cap` says that the clip had not settled at the cap. `reason` says why a clip was not conditioned; else None.
     """
 
     samples: np.ndarray
@@ -77,99 +79,113 @@ def condition(samples: np.ndarray, *, profile: Profile, params: TfjpParams) -> C
     """TFJP on one clip.
 
     `samples` is 1-D float, 16 kHz mono. The result is float32 and never longer; of sfx, ambient and music a multiple of
-    delta. A clip shorter than delta passes untouched, a clip without a frame over the absolute floor is cut to delta; both
-    with a reason. Memory is linear, about 20 MB a minute. Raises BadInput for another shape or samples that are not finite.
+    delta. A clip shorter than delta passes untouched, a clip without a frame over the absolute floor is cut to delta;
+    both with a reason. Memory is linear in the clip. Raises BadInput for another shape or samples that are not finite.
     """
     clip = _checked(samples)
+    spans: Runs = ((0, len(clip)),)
     step = params.delta_ms * HOP // FRAME_MS
     if len(clip) < step:
         reason = f"too short: {len(clip) * 1000 / SAMPLE_RATE:g} ms are under delta_ms = {params.delta_ms}"
-        return Conditioned(clip, ((KeptSpan(0, len(clip), 0)),), 0, False, reason)
-    state = _Pass(clip, ((0, len(clip)),), 0, False)
-    spans, iterations, capped = state.runs, 0, False
+        return Conditioned(clip, _kept(spans), 0, False, reason)
+    state = _State(clip, *_analysed(clip))
+    iterations, capped = 0, False
     for _ in range(_MAX_PASSES):
-        result = _one_pass(state.samples, profile, params)
-        if result is None:
+        if state.analysis.energy[1:-1].max() <= 10 ** (params.silence_floor_db / 10):
             reason = f"silent: no frame is over silence_floor_db = {params.silence_floor_db:g}"
             return Conditioned(state.samples[:step], _kept(_within(spans, ((0, step),))), iterations, capped, reason)
-        iterations += result.rounds
-        capped |= result.capped
-        if result.samples is state.samples:
-            break
-        spans = _within(spans, result.runs)
-        state = result
-    else:
-        capped = True
-    return Conditioned(state.samples, _kept(spans), iterations, capped, None)
-
-
-Runs = tuple[tuple[int, int], ...]
+        after, runs, rounds, reached = _one_pass(state, profile, params)
+        iterations, capped = iterations + rounds, capped or reached
+        if after is state:
+            return Conditioned(state.samples, _kept(spans), iterations, capped, None)
+        spans, state = _within(spans, runs), after
+    return Conditioned(state.samples, _kept(spans), iterations, True, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pass:
-    """Samples after a pass and the runs of its input they were made of; the very same array if it changed nothing."""
+class _State:
+    """Samples with their analysis, and their spectrum as long as it is at hand."""
 
     samples: np.ndarray
-    runs: Runs
-    rounds: int
-    capped: bool
+    analysis: Analysis
+    spectrum: np.ndarray | None
 
 
-def _one_pass(clip: np.ndarray, profile: Profile, params: TfjpParams) -> _Pass | None:
-    """One pass of a profile, None for a clip without an audible frame."""
-    spectrum = stft(clip)
-    power = power_of(spectrum)
-    energy = energy_of(power)[1:-1]
-    if energy.max() <= 10 ** (params.silence_floor_db / 10):
-        return None
-    rounds, capped, source = 0, False, clip
+def _analysed(samples: np.ndarray) -> tuple[Analysis, np.ndarray]:
+    spectrum = stft(samples)
+    return analyse(power_of(spectrum)), spectrum
+
+
+def _one_pass(state: _State, profile: Profile, params: TfjpParams) -> tuple[_State, Runs, int, bool]:
+    """(state after, runs of samples kept, rounds of denoising, K reached); the very same state if nothing changed."""
+    length, rounds, reached, samples = len(state.samples), 0, False, state.samples
     if profile == "sfx":
-        kept, rounds, capped = _sfx(spectrum, power, len(clip) // HOP, params)
-        if rounds:
-            source = istft(spectrum, len(clip))
-        runs = _runs(kept)
+        kept, samples, rounds, reached = _sfx(state, params)
     else:
-        start, stop = edge_trim(energy, params)
+        start, stop = edge_trim(state.analysis.energy[1:-1], params)
         if profile != "speech":
-            start, stop = boundary_norm((start, stop), len(clip) // HOP, params)
-        runs = ((start * HOP, min(stop * HOP, len(clip))),)
-    joined = clip if not rounds and runs == ((0, len(clip)),) else splice(source, runs, params)
-    smoothed = spec_smooth(joined, params)
-    return _Pass(smoothed, runs, rounds, capped)
+            start, stop = boundary_norm((start, stop), length // HOP, params)
+        kept = np.arange(start, stop)
+    runs = _runs(kept, length)
+    if runs != ((0, length),):
+        samples = splice(samples, runs, params)
+    samples = spec_smooth(samples, params)
+    if samples is state.samples:
+        return state, runs, rounds, reached
+    if rounds:
+        return _State(samples, *_analysed(samples)), runs, rounds, reached
+    return _State(samples, _reanalysed(state.analysis, kept, samples), None), runs, rounds, reached
 
 
-def _sfx(spectrum: np.ndarray, power: np.ndarray, blocks: int, params: TfjpParams) -> tuple[np.ndarray, int, bool]:
-    """Stages 1 to 4: (kept blocks, rounds of denoising, cap reached). Denoises `spectrum` in place."""
-    energy = energy_of(power)
-    kept = np.arange(1, blocks + 1)
-    rounds, capped = 0, False
+def _sfx(state: _State, params: TfjpParams) -> tuple[np.ndarray, np.ndarray, int, bool]:
+    """Stages 1 to 3 and the span of stage 4: (kept blocks, denoised samples, rounds of denoising, K reached)."""
+    analysis, gains = state.analysis, None
+    rows, rounds, reached = np.arange(1, len(state.samples) // HOP + 1), 0, False
     while True:
-        kept = kept[silence_cut(energy[kept], params)]
-        noise = noise_profile(power[kept], energy[kept], params)
+        rows = rows[silence_cut(analysis.energy[rows], params)]
+        inner = analysis.rows(rows)
+        noise = noise_profile(inner, params)
         if noise is None:
             break
-        gain = denoise(power, noise, params)
-        cleaned = power * np.square(gain)
-        cleaned_energy = energy_of(cleaned)
-        if settled(energy[kept], cleaned_energy[kept], params):
+        gain = denoise(analysis.power, noise, params)
+        cleaned = analyse(analysis.power * gain)
+        if settled(inner.energy, cleaned.energy[rows], params):
             break
         if rounds == params.max_iterations:
-            capped = True
+            reached = True
             break
-        spectrum *= gain
-        power, energy, rounds = cleaned, cleaned_energy, rounds + 1
-    start, stop = boundary_norm(core_locate(power[kept], energy[kept], params), len(kept), params)
-    kept = kept[start:stop]
-    kept = kept[silence_cut(energy[kept], params, unit=params.delta_ms // FRAME_MS)]
-    return kept - 1, rounds, capped
+        gains = gain if gains is None else gains * gain
+        analysis, rounds = cleaned, rounds + 1
+    start, stop = boundary_norm(core_locate(inner, params), len(rows), params)
+    rows = rows[start:stop]
+    rows = rows[silence_cut(analysis.energy[rows], params, unit=params.delta_ms // FRAME_MS)]
+    samples = state.samples
+    if gains is not None:
+        spectrum = stft(samples) if state.spectrum is None else state.spectrum
+        samples = istft(spectrum * np.sqrt(gains, out=gains), len(samples))
+    return rows - 1, samples, rounds, reached
+
+
+def _reanalysed(analysis: Analysis, kept: np.ndarray, samples: np.ndarray) -> Analysis:
+    """Analysis of `samples`, made of the `kept` blocks by splice and spec_smooth: only rows at ends and joins are new.
+
+    A taper reaches two blocks in, a crossfade one to either side of its join, a frame half a block beyond its own.
+    """
+    rows = np.concatenate(([0], kept + 1, [0]))
+    joins = np.flatnonzero(np.diff(kept) > 1) + 1
+    stale = np.concatenate((np.arange(4), len(rows) - 4 + np.arange(4), (joins[:, None] + np.arange(-1, 3)).ravel()))
+    stale = np.unique(stale.clip(0, len(rows) - 1))
+    updated = analysis.rows(rows)
+    fresh = analyse(power_of(stft_rows(samples, stale)))
+    updated.power[stale], updated.energy[stale], updated.bands[stale] = fresh.power, fresh.energy, fresh.bands
+    return updated
 
 
 def splice(samples: np.ndarray, runs: Runs, params: TfjpParams) -> np.ndarray:
     """The half-open `runs` of `samples` one after another, each join an equal-gain Hann crossfade of omega.
 
-    The crossfade is centred on the join and takes the samples that were cut beside it, so no run moves or shortens: sample
-    s of a run stands exactly where concatenation would put it, and no sample exceeds the louder of the two it is made of.
+    The crossfade is centred on the join and takes the samples that were cut beside it, so no run moves or shortens:
+    sample s of a run stands where concatenation would put it, and none exceeds the louder of the two it blends.
     """
     joined = np.concatenate([samples[start:stop] for start, stop in runs])
     position = 0
@@ -182,11 +198,11 @@ def splice(samples: np.ndarray, runs: Runs, params: TfjpParams) -> np.ndarray:
     return joined
 
 
-def _runs(kept: np.ndarray) -> Runs:
-    """Runs of samples of sorted block indices."""
+def _runs(kept: np.ndarray, length: int) -> Runs:
+    """Runs of samples of sorted block indices; the last block of a clip of `length` may be a part of one."""
     breaks = np.flatnonzero(np.diff(kept) > 1) + 1
     starts, stops = kept[np.concatenate(([0], breaks))], kept[np.concatenate((breaks - 1, [len(kept) - 1]))] + 1
-    return tuple((int(start) * HOP, int(stop) * HOP) for start, stop in zip(starts, stops, strict=True))
+    return tuple((int(a) * HOP, min(int(b) * HOP, length)) for a, b in zip(starts, stops, strict=True))
 
 
 def _within(outer: Runs, inner: Runs) -> Runs:
@@ -206,15 +222,15 @@ def _within(outer: Runs, inner: Runs) -> Runs:
 
 
 def _kept(runs: Runs) -> tuple[KeptSpan, ...]:
-    starts = accumulate((stop - start for start, stop in runs), initial=0)
-    return tuple(KeptSpan(clip_start, clip_stop, start) for (clip_start, clip_stop), start in zip(runs, starts))
+    stops = accumulate(stop - start for start, stop in runs)
+    return tuple(KeptSpan(*run, stop - (run[1] - run[0])) for run, stop in zip(runs, stops, strict=True))
 
 
 def _checked(samples: np.ndarray) -> np.ndarray:
     if samples.ndim != 1 or samples.dtype.kind != "f":
         raise BadInput(
-            f"samples of shape {samples.shape!r} and type {samples.dtype.name!r}: conditioning takes one channel of floats; "
-            "mix down and convert first"
+            f"samples of shape {samples.shape!r} and type {samples.dtype.name!r}: conditioning takes one channel "
+            "of floats; mix down and convert first"
         )
     clip = np.ascontiguousarray(samples, np.float32)
     if not np.isfinite(clip).all():
