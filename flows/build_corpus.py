@@ -90,5 +90,7 @@ def run_shard(workplace: Workplace, name: str) -> None:
 def _raise_first_error(futures: list[PrefectFuture[None]]) -> None:
     """Errors of ours first: they say what to do."""
     errors = [future.state.result(raise_on_failure=False) for future in futures if not future.state.is_completed()]
-    for error in sorted((e for e in errors if isinstance(e, BaseException)), key=lambda e: not isinstance(e, StreamAudioError)):
+    for error in sorted(
+        (e for e in errors if isinstance(e, BaseException)), key=lambda e: not isinstance(e, StreamAudioError)
+    ):
         raise error

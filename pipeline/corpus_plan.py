@@ -319,7 +319,10 @@ def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:
         annotations=tuple(_annotation(c, audits[c.clip_id]) for c in sounds),
         silent=frozenset(c.clip_id for c in silent),
         respond=frozenset(c.clip_id for c in sounds) - frozenset(c.clip_id for c in silent),
-        noise={track: tuple(c for c in silent if c.track_class == track and c.kind == "sfx") for track in ("event", "ambient")},
+        noise={
+            track: tuple(c for c in silent if c.track_class == track and c.kind == "sfx")
+            for track in ("event", "ambient")
+        },
     )
 
 

@@ -358,9 +358,7 @@ def _provenance(draft: Draft, tools: Tools) -> Provenance:
             for i, part in enumerate(draft.parts)
             if isinstance(part.made_of, Spoken)
         ),
-        targets=tuple(
-            i for i, step in enumerate(plan.steps) if step.source == "event" and step.index in plan.targets
-        ),
+        targets=tuple(i for i, step in enumerate(plan.steps) if step.source == "event" and step.index in plan.targets),
         step_events=tuple(range(len(plan.steps))),
         pair=_pair(draft),
     )

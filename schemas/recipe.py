@@ -114,6 +114,8 @@ class Recipe(_Frozen):
     """Rows of the corpus before quarantine; a pair is two."""
     streams_per_shard: Annotated[int, Field(ge=1, le=100_000)] = 500
     splits: dict[str, Share] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    library: Literal["starter"] | None = None
+    """`starter` renders the embedded library where the command line names none."""
     languages: Annotated[tuple[Literal["en", "zh"], ...], Field(min_length=1)] = ("en",)
     mixture: dict[str, Annotated[float, Field(ge=0)]] = _DEFAULT_MIXTURE
     """Weight per sub-task."""

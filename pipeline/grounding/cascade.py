@@ -1,9 +1,9 @@
 """Finding or making the clip of a sub-event: accept, reprocess once, next candidate, and at last synthesis.
 
-    offer -> verify on the clip's measurements -> accept
-                                               -> reprocess: shorten, condition, verify once more
-                                               -> reject: next offer
-    none left -> render the fallback caption, verified by the same rule
+offer -> verify on the clip's measurements -> accept
+                                           -> reprocess: shorten, condition, verify once more
+                                           -> reject: next offer
+none left -> render the fallback caption, verified by the same rule
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ def ground(
     verdict = verify(target, _evidence(material))
     records.append(_record(material, verdict))
     if verdict.verdict != "accept":
-        raise SceneRejected("grounding", f"{target.sub_event.name!r}: synthesized sound {verdict.verdict}ed, {verdict.reason}")
+        raise SceneRejected(
+            "grounding", f"{target.sub_event.name!r}: synthesized sound {verdict.verdict}ed, {verdict.reason}"
+        )
     return Grounded(target, material, verdict, tuple(records))
 
 

@@ -51,7 +51,9 @@ def offers(
     """
     if not allowed or not refinements:
         return [() for _ in refinements]
-    found = library.search([r.query for r in refinements], params.top_k * SPREAD, encoder=params.encoder, allowed=allowed)
+    found = library.search(
+        [r.query for r in refinements], params.top_k * SPREAD, encoder=params.encoder, allowed=allowed
+    )
     taken: set[str] = set()
     chosen: list[tuple[Offer, ...]] = []
     for hits in found:

@@ -11,7 +11,9 @@ from schemas.recipe import GroundingParams
 from schemas.taxonomy import EventKind
 
 VERIFIER = ("rules", "1")
-CONFLICTING_TAGS = frozenset({"speech", "music", "alarm", "siren", "smoke detector, smoke alarm", "singing", "conversation"})
+CONFLICTING_TAGS = frozenset(
+    {"speech", "music", "alarm", "siren", "smoke detector, smoke alarm", "singing", "conversation"}
+)
 """Sounds that must not overlap a clip of something else (criterion: cleanliness)."""
 MIN_SNR_DB = 6.0
 """Below this the event hardly stands above its own recording's noise."""
@@ -101,13 +103,22 @@ class RuleVerifier:
     def _length_and_edges(self, target: Target, evidence: Evidence) -> Verdict:
         ratio = evidence.duration_s / target.sub_event.rough_duration_s
         if ratio < self.params.min_duration_ratio:
-            return Verdict("reject", f"duration: {ratio:.2f} of the planned length, below {self.params.min_duration_ratio:g}")
+            return Verdict(
+                "reject", f"duration: {ratio:.2f} of the planned length, below {self.params.min_duration_ratio:g}"
+            )
         if ratio > self.params.max_duration_ratio:
-            return Verdict("reprocess", f"duration: {ratio:.2f} of the planned length, above {self.params.max_duration_ratio:g}")
+            return Verdict(
+                "reprocess", f"duration: {ratio:.2f} of the planned length, above {self.params.max_duration_ratio:g}"
+            )
         if target.max_duration_s is not None and evidence.duration_s > target.max_duration_s:
-            return Verdict("reprocess", f"duration: {evidence.duration_s:.2f} s does not fit a slot of {target.max_duration_s:.2f} s")
+            return Verdict(
+                "reprocess",
+                f"duration: {evidence.duration_s:.2f} s does not fit a slot of {target.max_duration_s:.2f} s",
+            )
         if evidence.onset_cut or evidence.offset_cut:
-            edges = " and ".join(name for name, cut in (("onset", evidence.onset_cut), ("offset", evidence.offset_cut)) if cut)
+            edges = " and ".join(
+                name for name, cut in (("onset", evidence.onset_cut), ("offset", evidence.offset_cut)) if cut
+            )
             return Verdict("reprocess", f"continuity: {edges} cut mid-event")
         return Verdict("accept", "identity, cleanliness, duration and continuity hold")
 

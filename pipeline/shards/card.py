@@ -11,7 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.shards.writer import write_atomically
 
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
 _HUB_LICENCES = {
     "CC0-1.0": "cc0-1.0",
     "public-domain": "cc0-1.0",

@@ -1,8 +1,8 @@
 """A corpus folder while it is built: identity, resume markers, and publication (DESIGN 4.2).
 
-    .state/identity.json        what this build is; another recipe, library or limit may not resume it
-    .state/shards/NAME.json     written after its shard: what the shard holds and what was rejected
-    manifest.json               written last
+.state/identity.json        what this build is; another recipe, library or limit may not resume it
+.state/shards/NAME.json     written after its shard: what the shard holds and what was rejected
+manifest.json               written last
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ class CorpusFolder:
                 self._check_identity(identity)
                 yield
         except filelock.Timeout as error:
-            raise BadInput(f"another build is writing to {str(self.root)!r}; wait for it or name another --out") from error
+            raise BadInput(
+                f"another build is writing to {str(self.root)!r}; wait for it or name another --out"
+            ) from error
 
     def _check_identity(self, identity: Mapping[str, Any]) -> None:
         path = self.state / "identity.json"
@@ -168,7 +170,8 @@ class CorpusFolder:
     def mark(self, name: str, report: ShardReport) -> None:
         """Record a finished shard; call after the shard itself is in place."""
         write_atomically(
-            self.state / "shards" / f"{name}.json", json.dumps(asdict(report), sort_keys=True, ensure_ascii=False).encode()
+            self.state / "shards" / f"{name}.json",
+            json.dumps(asdict(report), sort_keys=True, ensure_ascii=False).encode(),
         )
 
     def write_quarantine(self, rejected: Sequence[Quarantined]) -> None:

@@ -35,7 +35,9 @@ def read_manifest(corpus: Path) -> dict[str, Any]:
     root = corpus.resolve()
     for shard in shards:
         if not (root / shard["path"]).resolve().is_relative_to(root):
-            raise BadInput(f"shard path {shard['path']!r} in {str(path)!r} leaves the corpus folder; refuse this corpus")
+            raise BadInput(
+                f"shard path {shard['path']!r} in {str(path)!r} leaves the corpus folder; refuse this corpus"
+            )
     return manifest
 
 

@@ -1,0 +1,318 @@
+"""The command line. Commands parse arguments, show progress and print; the work is elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.errors import BadInput, GateFailed, StreamAudioError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Build long audio streams with sparse labels that say when to speak.",
+    epilog="Any command takes --debug to show the traceback of an error.",
+)
+library_app = typer.Typer(no_args_is_help=True, help="Clips on disk -> an indexed library.")
+recipe_app = typer.Typer(no_args_is_help=True, help="Recipes: their schema, and one with its defaults filled in.")
+app.add_typer(library_app, name="library")
+app.add_typer(recipe_app, name="recipe")
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML recipe.")]
+LibraryFolder = Annotated[Path, typer.Argument(metavar="LIB", help="A folder that `library import` made.")]
+CorpusFolder = Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder that `build` made.")]
+Workers = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
+INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run one command; a user's mistake is one line on standard error and an exit status of DESIGN 4.1."""
+    debug = "--debug" in sys.argv
+    _configure_prefect()
+    try:
+        status = app(args=[a for a in sys.argv[1:] if a != "--debug"], standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except StreamAudioError as error:
+        _fail(str(error), error.exit_code, debug)
+    except typer.TyperException as error:
+        _fail(f"{error.format_message()}; `streamaudio --help` lists what there is", 2, debug)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; run the same command again to go on where it stopped", INTERRUPTED, debug)
+    except OSError as error:
+        place = f" at {error.filename!r}" if error.filename else ""
+        _fail(
+            f"{error.strerror or error}{place}; finished work is kept: free space or mend the path, then run it again",
+            2,
+            debug,
+        )
+
+
+def _fail(message: str, status: int, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    err.print(f"[bold red]error:[/] {escape(message)}")
+    sys.exit(status)
+
+
+def _configure_prefect() -> None:
+    """Prefect reads these once, when it is imported: no analytics, and only its warnings on the terminal."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "ERROR")
+
+
+class _Rate(ProgressColumn):
+    """Items per second, once there is something to measure."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f}/s", style="dim")
+
+
+@contextlib.contextmanager
+def _stages() -> Iterator[Any]:
+    """One bar per stage, made when the stage first reports; yields a callback (stage, done, total)."""
+    with Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    ) as progress:
+        bars: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage, total=total)
+            progress.update(bars[stage], completed=done, total=total)
+
+        yield update
+
+
+@app.command()
+def demo(
+    out_folder: Annotated[Path, typer.Option("--out", help="Where library, corpus and report go.")] = Path("demo"),
+    workers: Workers = 2,
+) -> None:
+    """Build, validate and show a small corpus from nothing but the embedded defaults."""
+    from flows.demo import run_demo
+
+    with _stages() as on_progress:
+        result = run_demo(out_folder, workers=workers, on_progress=on_progress)
+    _print_built(result.manifest)
+    out.print(f"corpus  {result.corpus}")
+    out.print(f"report  {result.report}")
+
+
+def _print_built(manifest: dict[str, Any]) -> None:
+    sources = manifest["foreground_sources"]
+    retrieved = sources.get("retrieved", 0) / max(1, sum(sources.values()))
+    out.print(
+        f"{manifest['rows']} streams, {manifest['hours']:.2f} h, {manifest['responses']} responses, "
+        f"{len(manifest['sub_tasks'])} sub-tasks; {retrieved:.0%} of foreground events are library clips; "
+        f"{manifest['quarantined']} quarantined"
+    )
+
+
+@library_app.command("import")
+def library_import(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder of recordings, or a manifest file.")],
+    out_folder: Annotated[Path, typer.Option("--out", metavar="LIB", help="Where the library goes.")],
+    layout: Annotated[str, typer.Option(help="auto, folder, esc or manifest.")] = "auto",
+) -> None:
+    """Read clips with captions, tags, transcripts and licences into a 16 kHz store; sources stay where they are."""
+    from pipeline.library.library import import_library
+
+    with _stages() as on_progress:
+        report = import_library(
+            source, out_folder, layout=layout, on_progress=lambda done, total: on_progress("imported", done, total)
+        )
+    for rejected in report.rejected:
+        err.print(f"[yellow]left out[/] {escape(str(rejected.path))}: {escape(rejected.reason)}")
+    out.print(f"{report.imported} clips, {report.hours:.2f} h, {len(report.rejected)} left out -> {out_folder}")
+    out.print(f"next: streamaudio library index {out_folder} --encoder lexical")
+
+
+@library_app.command("index")
+def library_index(
+    library: LibraryFolder,
+    encoder: Annotated[str, typer.Option(help="lexical")] = "lexical",
+) -> None:
+    """Embed every clip's annotations and write a FAISS index."""
+    from pipeline.library.library import index_library
+
+    info = index_library(library, encoder)
+    out.print(f"{info['count']} clips indexed with {info['encoder']} ({info['dimension']} dimensions, {info['kind']})")
+
+
+@library_app.command("search")
+def library_search(
+    library: LibraryFolder,
+    words: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 3,
+    encoder: Annotated[str, typer.Option(help="lexical")] = "lexical",
+) -> None:
+    """Print the nearest clips: score, caption, licence, path."""
+    from pipeline.library.library import Library
+
+    opened = Library.open(library)
+    table = Table("score", "caption", "licence", "path", box=None)
+    for hit in opened.search([words], k, encoder=encoder)[0]:
+        clip = opened.clips[hit.clip_id]
+        table.add_row(f"{hit.score:.3f}", escape(clip.caption), clip.licence, escape(str(clip.path)))
+    out.print(table)
+
+
+@library_app.command("info")
+def library_info(library: LibraryFolder) -> None:
+    """Print what a library holds."""
+    from pipeline.library.library import Library
+
+    out.print_json(json.dumps(Library.open(library).info(), ensure_ascii=False))
+
+
+@app.command()
+def plan(
+    recipe: RecipeFile,
+    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many streams.")] = 3,
+    library: Annotated[Path | None, typer.Option(help="Library; the embedded starter library without it.")] = None,
+) -> None:
+    """Print stream plans as JSON, one a line, without building."""
+    from flows.starter import find_library, preview
+    from pipeline.config import load_recipe
+
+    with _stages() as on_progress:
+        found = find_library(library, "starter", on_progress)
+    for stream_plan in preview(load_recipe(recipe), found, n):
+        out.print(stream_plan.model_dump_json(), markup=False)
+
+
+@app.command()
+def build(
+    recipe: RecipeFile,
+    out_folder: Annotated[Path, typer.Option("--out", metavar="CORPUS", help="Where the corpus goes.")],
+    library: Annotated[
+        Path | None, typer.Option(help="Library; needed unless the recipe says `library: starter`.")
+    ] = None,
+    workers: Workers = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Build only so many streams.")] = None,
+) -> None:
+    """Build a corpus, or go on with one: finished shards are kept."""
+    from flows.build_corpus import build_corpus
+    from flows.starter import find_library
+    from pipeline.config import load_recipe
+
+    loaded = load_recipe(recipe)
+    with _stages() as on_progress:
+        found = find_library(library, loaded.library, on_progress)
+        built = build_corpus(loaded, found, out_folder, workers=workers, limit=limit, on_progress=on_progress)
+    _print_built(built.manifest)
+    out.print(f"corpus  {out_folder}")
+    out.print(f"next: streamaudio validate {out_folder} --report")
+
+
+@app.command()
+def validate(
+    corpus: CorpusFolder,
+    library: Annotated[Path | None, typer.Option(help="Library it was built from, to check every stem.")] = None,
+    report: Annotated[bool, typer.Option("--report", help="Write report/ into the corpus.")] = False,
+) -> None:
+    """Check a corpus against its contract; exit status 3 where a rule is broken."""
+    from pipeline.validation.contract import validate_corpus
+    from pipeline.validation.report import write_report
+
+    with _stages() as on_progress:
+        findings = validate_corpus(
+            corpus, library=library, on_progress=lambda done, total: on_progress("validated", done, total)
+        )
+        page = write_report(corpus, findings) if report else None
+    for rule, found in findings.by_rule().items():
+        err.print(f"[red]{rule}[/] x{len(found)}: {escape(found[0].where)}: {escape(found[0].detail)}")
+    out.print(findings.summary())
+    if page:
+        out.print(f"report  {page}")
+    if findings.by_rule():
+        raise GateFailed(f"{len(findings.by_rule())} rules are broken in {str(corpus)!r}; see above")
+
+
+@app.command()
+def view(
+    corpus: CorpusFolder,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Write the HTML report where it is missing, and open it."""
+    from pipeline.validation.report import write_report
+
+    page = corpus / "report" / "index.html"
+    if not page.is_file():
+        page = write_report(corpus, None)
+    out.print(str(page))
+    if browser:
+        webbrowser.open(page.resolve().as_uri())
+
+
+@app.command()
+def doctor() -> None:
+    """Print versions, what works here, and what would make the rest work. Exit status 2 where the core is broken."""
+    from flows.doctor import doctor_report
+
+    checks = doctor_report()
+    table = Table("", "what", "found", "gives", box=None)
+    for check in checks:
+        mark = "[green]ok[/]" if check.ok else "[red]broken[/]" if check.required else "[yellow]absent[/]"
+        table.add_row(mark, check.name, escape(check.found), escape(check.gives))
+    out.print(table)
+    for check in checks:
+        if not check.ok and check.fix:
+            out.print(f"for {check.name}: {check.fix}", markup=False)
+    broken = [check.name for check in checks if check.required and not check.ok]
+    if broken:
+        raise BadInput(f"{', '.join(broken)} must work for anything else to; the lines above say how")
+
+
+@recipe_app.command("schema")
+def recipe_schema() -> None:
+    """Print the JSON Schema of a recipe."""
+    from schemas.recipe import Recipe
+
+    out.print_json(json.dumps(Recipe.model_json_schema()))
+
+
+@recipe_app.command("check")
+def recipe_check(recipe: RecipeFile) -> None:
+    """Print a recipe with its defaults filled in, as YAML that loads to the same recipe."""
+    import yaml
+
+    from pipeline.config import load_recipe, recipe_sha256
+
+    loaded = load_recipe(recipe)
+    out.print(yaml.safe_dump(loaded.model_dump(mode="json"), sort_keys=False, allow_unicode=True), markup=False, end="")
+    out.print(f"# recipe_sha256: {recipe_sha256(loaded)}")
