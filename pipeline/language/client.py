@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 from weakref import WeakValueDictionary
 
 import openai
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from pipeline.errors import BadInput, EndpointDown, ReplyMissing, ReplyRejected
 from pipeline.language.budget import cost_of
@@ -175,25 +175,42 @@ class LanguageClient:
             return await asyncio.to_thread(self.cache.put, request, reply), False
 
     async def _request(self, request: Request, schema_name: str, scene: str) -> StoredReply:
-        """One reply from the endpoint, through its outages; "unanswered" where only this request keeps failing."""
+        """One reply from the endpoint, through its outages; "unanswered" where only this request keeps failing.
+
+        Before an endpoint is called down it is asked for something trivial: one request that it cannot bear (too
+        long, censored) must not stop a run, and would stop it again at every resume.
+        """
         reason = ""
         for _ in range(self.config.breaker_failures):
             failures = self._breaker.check()
             try:
                 envelope = await self._negotiate(request, schema_name, scene)
-            except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-                raise EndpointDown(
-                    f"{self.config.base_url} refuses model {self.config.model!r}: {self._told(error)}; "
-                    f"check base_url, model and ${self.config.api_key_env}, then run the same command to resume"
-                ) from None
             except openai.APIError as error:
                 reason = self._told(error)
-                self._breaker.failed(failures, f"{self.config.base_url} does not answer: {reason}")
+                if not self._breaker.failed(failures):
+                    continue
+                if await self._is_alive(request):
+                    self._breaker.succeeded()
+                else:
+                    self._breaker.open(
+                        f"{self.config.base_url}, model {self.config.model!r}, failed "
+                        f"{self.config.breaker_failures} times in a row, repeats included: {reason}; unless it is an "
+                        f"outage, check base_url, model and ${self.config.api_key_env}; "
+                        "then run the same command to resume"
+                    )
             else:
                 self._breaker.succeeded()
                 return self._stored(envelope)
         self._breaker.check()
         return StoredReply(text="", status="unanswered", note=reason)
+
+    async def _is_alive(self, like: Request) -> bool:
+        trivial: list[dict[str, JsonValue]] = [{"role": "user", "content": "Reply with the word yes."}]
+        try:
+            await self._chat(like.model_copy(update={"role": "probe", "messages": trivial}), "", "", "text")
+        except openai.APIError:
+            return False
+        return True
 
     async def _negotiate(self, request: Request, schema_name: str, scene: str) -> Envelope | None:
         """Ask in the best mode that the server takes, and remember which. None: the reply was too large.
@@ -280,31 +297,31 @@ class LanguageClient:
 
 
 class _Breaker:
-    """Opens after so many failures in a row, and stays open.
+    """Counts failures in a row; once open it stays so.
 
     Requests that fail together count once: a failure counts only if none was counted since its request began.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._failures, self._reason = limit, 0, ""
+        self._limit, self._failures, self._open_because = limit, 0, ""
 
     def check(self) -> int:
         """The failures counted so far; raises EndpointDown once open."""
-        if self._failures >= self._limit:
-            raise EndpointDown(
-                f"{self._reason}; {self._limit} requests in a row failed, repeats included; "
-                "run the same command to resume when it is back"
-            )
+        if self._open_because:
+            raise EndpointDown(self._open_because)
         return self._failures
 
-    def failed(self, failures_at_start: int, reason: str) -> None:
+    def failed(self, failures_at_start: int) -> bool:
+        """True when the limit is reached."""
         if self._failures == failures_at_start:
-            self._failures, self._reason = self._failures + 1, reason
-        self.check()
+            self._failures += 1
+        return self._failures >= self._limit
 
     def succeeded(self) -> None:
-        if self._failures < self._limit:
-            self._failures = 0
+        self._failures = 0
+
+    def open(self, reason: str) -> None:
+        self._open_because = reason
 
 
 def _key(variable: str) -> str:

@@ -15,6 +15,8 @@ import httpx2
 import openai
 from pydantic import BaseModel, Field, ValidationError
 
+from pipeline.errors import BudgetReached
+
 if TYPE_CHECKING:
     from pipeline.errors import StreamAudioError
     from pipeline.language.budget import Ledger
@@ -108,8 +110,6 @@ class MeteredHttp(openai.DefaultAsyncHttpxClient):
         return httpx2.Response(response.status_code, headers=response.headers, content=body, request=request)
 
     def _reserve(self, attempts: Attempts) -> int:
-        from pipeline.errors import BudgetReached
-
         try:
             return self._ledger.reserve(
                 key=attempts.key,

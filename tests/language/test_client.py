@@ -221,18 +221,19 @@ def test_a_400_of_another_cause_changes_no_mode(tmp_path: Path) -> None:
     with ScriptedServer(too_long) as server:
         desk = Desk(tmp_path, server.url)
         assert desk.ask("short").value.fruit == "pear"
-        with pytest.raises(EndpointDown, match="context length exceeded"):  # nothing else was answered in between
+        with pytest.raises(ReplyRejected, match="context length exceeded"):
             desk.ask("long")
         assert desk.ask("brief").value.fruit == "pear"
     assert server.requests[-1].mode == "json_schema"
 
 
-def test_a_request_that_alone_keeps_failing_is_rejected_while_others_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_request_that_alone_keeps_failing_is_rejected_while_others_go_on(tmp_path: Path, concurrency: int) -> None:
     def poisoned(request: Any) -> Any:
         return status(500) if "poison" in request.text("user") else say(GOOD)
 
     with ScriptedServer(poisoned, latency_s=0.01) as server:
-        desk = Desk(tmp_path, server.url, concurrency=2, max_retries=1)
+        desk = Desk(tmp_path, server.url, concurrency=concurrency, max_retries=1)
         answers = desk.asks("poison", *(f"fruit {i}" for i in range(20)), return_exceptions=True)
         asked = len(server.requests)
         with pytest.raises(ReplyRejected, match="ask again"):
@@ -260,14 +261,14 @@ def test_a_storm_of_500s_opens_the_breaker_for_everyone(tmp_path: Path) -> None:
         desk = Desk(tmp_path, server.url, concurrency=8, max_retries=1)
         errors = desk.asks(*map(str, range(100)), return_exceptions=True)
     assert {type(error) for error in errors} == {EndpointDown}
-    assert len(server.requests) <= 8 * 2 * 3  # concurrency x attempts x breaker_failures, not 100 scenes' worth
+    assert len(server.requests) <= 8 * 2 * (3 + 1)  # concurrency x attempts x (breaker_failures + probe), not 200
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
-def test_a_refused_key_or_model_stops_at_once(tmp_path: Path, code: int) -> None:
-    with ScriptedServer([status(code, "no")]) as server, pytest.raises(EndpointDown, match=r"OPENAI_API_KEY"):
+def test_a_refused_key_or_model_stops_the_run_and_says_what_to_check(tmp_path: Path, code: int) -> None:
+    with ScriptedServer([status(code, "no")]) as server, pytest.raises(EndpointDown, match=r"check .*OPENAI_API_KEY"):
         Desk(tmp_path, server.url).ask()
-    assert len(server.requests) == 1
+    assert len(server.requests) == 3 + 1
 
 
 def test_replay_only_needs_no_server_and_names_what_is_missing(tmp_path: Path) -> None:
