@@ -158,6 +158,27 @@ def drawer(rng: Rng, n: int) -> Signal:
     return out
 
 
+@sound("daily_living", "Door", (0.9, 1.8),
+       "a door opens with a click of the handle", "someone opens a wooden door", "the handle turns and a door swings open")  # fmt: skip
+def door_open(rng: Rng, n: int) -> Signal:
+    swing = unit(band_noise(rng, n, 150, 900)) * curve(n, (0, 0), (0.15, 0), (0.3, 0.16), (0.75, 0.1), (1, 0))
+    latch = int(n * 0.1)
+    add(swing, tick(rng, 900, 1800, 0.05), latch, 0.6)
+    add(swing, tick(rng, 1500, 2800, 0.05), latch + samples(0.09), 0.8)
+    add(swing, strike(rng, n - latch, rng.uniform(120, 180), WOOD, 0.12, noise=0.7, noise_hz=1500), latch + samples(0.1), 0.7)
+    return room(swing, rng, t60_s=0.35, wet=0.25) * curve(n, (0, 1), (0.85, 1), (1, 0))
+
+
+@sound("daily_living", "Sliding door; Scrape", (0.9, 2.0),
+       "a window slides open in its frame", "someone pushes a sash window up", "a window latch clicks and the window opens")  # fmt: skip
+def window_open(rng: Rng, n: int) -> Signal:
+    slide = unit(band_noise(rng, n, 500, 3200)) + 0.5 * unit(band_noise(rng, n, 120, 400))
+    out = slide * curve(n, (0, 0), (0.2, 0), (0.3, 0.3), (0.7, 0.22), (0.78, 0), (1, 0)) * drift(rng, n, 18, 0.4, 1)
+    add(out, tick(rng, 1800, 3400, 0.04), int(n * 0.08), 0.7)
+    add(out, strike(rng, n, rng.uniform(180, 260), WOOD, 0.15, noise=0.8, noise_hz=2500), int(n * 0.78), 0.8)
+    return out
+
+
 # -- liquids and cooking -------------------------------------------------------------------------
 
 
