@@ -155,9 +155,10 @@ def library_import(
         report = import_library(
             source, out_folder, layout=layout, on_progress=lambda done, total: on_progress("imported", done, total)
         )
-    for rejected in report.rejected:
+    left_out = [*report.rejected, *report.duplicates]
+    for rejected in left_out:
         err.print(f"[yellow]left out[/] {escape(str(rejected.path))}: {escape(rejected.reason)}")
-    out.print(f"{report.imported} clips, {report.hours:.2f} h, {len(report.rejected)} left out -> {out_folder}")
+    out.print(f"{report.clips} clips, {report.hours:.2f} h, {len(left_out)} left out -> {out_folder}")
     out.print(f"next: streamaudio library index {out_folder} --encoder lexical")
 
 
@@ -169,8 +170,7 @@ def library_index(
     """Embed every clip's annotations and write a FAISS index."""
     from pipeline.library.library import index_library
 
-    info = index_library(library, encoder)
-    out.print(f"{info['count']} clips indexed with {info['encoder']} ({info['dimension']} dimensions, {info['kind']})")
+    out.print(f"{index_library(library, encoder)} clips indexed with {encoder}")
 
 
 @library_app.command("search")

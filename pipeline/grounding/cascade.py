@@ -17,12 +17,14 @@ from pipeline.errors import SceneRejected
 from pipeline.grounding.verify import Evidence, Target, Verdict, Verifier
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
-from pipeline.synthesis.kinds import GENERATOR, KINDS, match_kind, render
+from pipeline.synthesis import kinds
 from pipeline.timing import to_samples, to_seconds
 from schemas.provenance import CandidateRecord
 from schemas.recipe import GroundingParams
 from schemas.taxonomy import EventSource
 from schemas.unit import Offer
+
+GENERATOR = f"{kinds.name}/{kinds.version}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,15 +171,15 @@ def _synthesize(target: Target, rng: np.random.Generator) -> Material:
     """Render the fallback caption; what comes out is described by what was rendered, not by the caption."""
     planned = target.sub_event.rough_duration_s
     sustained = True if target.sustained else None
-    name = match_kind(target.refinement.fallback_caption, target.refinement.accept_tags, sustained=sustained)
+    name = kinds.match_kind(target.refinement.fallback_caption, target.refinement.accept_tags, sustained=sustained)
     if name is None:
         raise SceneRejected(
             "grounding",
             f"{target.sub_event.name!r}: no clip was accepted and no procedural sound resembles "
             f"{target.refinement.fallback_caption!r}",
         )
-    kind = KINDS[name]
-    samples = render(name, rng, duration_s=min(planned, target.max_duration_s or planned))
+    kind = kinds.KINDS[name]
+    samples = kinds.render(name, rng, duration_s=min(planned, target.max_duration_s or planned))
     return Material(
         samples=samples,
         source="synthesized",
