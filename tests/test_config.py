@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import load_recipe, recipe_sha256
+from pipeline.errors import BadInput
+from schemas.recipe import Recipe
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("strems: 10", ["'strems'", "did you mean 'streams'"]),
+        ("noise: {event_snr: 3}", ["'noise.event_snr'", "did you mean 'event_snr_db'"]),
+        ("conditioning: {tau: 3}", ["tau"]),
+        ("streams: -4", ["streams", "-4", "greater than or equal to 1"]),
+        ("streams: many", ["streams", "'many'"]),
+        ("mixture: {count_evnts: 1}", ["'count_evnts'", "count_events"]),
+        ("mixture: {count_events: 0}", ["sum to 0"]),
+        ("splits: {train: 0.5}", ["sum to 0.5", "must sum to 1"]),
+        ("splits: {a-b: 1.0}", ["'a-b'", "split name"]),
+        ("timing: {onset_delay_chunks: 5}", ["0..2", "5"]),
+        ("timing: {gap_s: [uniform, 3, 1]}", ["low <= high"]),
+        ("p_silent: 1.4", ["p_silent", "1.4"]),
+        ("- a\n- b", ["mapping"]),
+        ("a: [1, 2", ["no YAML"]),
+        ("a: &x [1]\nb: *x", ["aliases"]),
+        ("!!python/object/apply:os.system ['true']", ["no YAML"]),
+    ],
+)
+def test_a_wrong_recipe_gets_the_value_and_the_fix_in_one_line(tmp_path, text, says):
+    with pytest.raises(BadInput) as caught:
+        load_recipe(write(tmp_path, text))
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in says:
+        assert part in message
+
+
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"nowhere\.yaml"):
+        load_recipe(tmp_path / "nowhere.yaml")
+
+
+def test_a_huge_recipe_is_refused_unread(tmp_path):
+    with pytest.raises(BadInput, match="at most"):
+        load_recipe(write(tmp_path, "# " + "x" * 2_000_000))
+
+
+def test_off_and_cut_switch_conditioning_and_seams(tmp_path):
+    recipe = load_recipe(write(tmp_path, "conditioning: off\ncomposition: {seams: cut}"))
+    assert recipe.conditioning == "off"
+    assert recipe.composition.seams == "cut"
+
+
+def test_the_hash_ignores_comments_order_and_spelled_out_defaults(tmp_path):
+    spare = load_recipe(write(tmp_path, "seed: 3 # a seed\nname: x"))
+    full = load_recipe(write(tmp_path, yaml.safe_dump(Recipe(name="x", seed=3).model_dump(mode="json"))))
+    assert recipe_sha256(spare) == recipe_sha256(full)
+    assert recipe_sha256(spare) != recipe_sha256(Recipe(name="x", seed=4))
+
+
+@given(st.text(max_size=200))
+def test_any_text_loads_or_is_refused_politely(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        load_recipe(path)
+    except BadInput as error:
+        assert "\n" not in str(error)
