@@ -64,7 +64,7 @@ def phone_ring(rng: Rng, n: int) -> Signal:
        "a microwave oven beeps when it is done", "three short beeps from a microwave",
        "kitchen microwave finished, soft beeping")  # fmt: skip
 def microwave_beep(rng: Rng, n: int) -> Signal:
-    gate = beeps(n, np.arange(5) * rng.uniform(0.75, 1.0), rng.uniform(0.3, 0.45))
+    gate = beeps(n, np.arange(6) * rng.uniform(0.5, 0.75), rng.uniform(0.2, 0.3))
     return harmonic(rng.uniform(950, 1400), n, (1, 0.1, 0.15)) * gate
 
 
@@ -72,7 +72,8 @@ def microwave_beep(rng: Rng, n: int) -> Signal:
        "a bedside alarm clock beeping", "a digital alarm clock goes off in the morning",
        "wake-up alarm, groups of quick beeps")  # fmt: skip
 def alarm_clock(rng: Rng, n: int) -> Signal:
-    pattern = np.add.outer(np.arange(6), np.arange(4) * 0.12).ravel()
+    groups = int(n / 16_000 - 0.42) + 1
+    pattern = np.add.outer(np.arange(groups), np.arange(4) * 0.12).ravel()
     return harmonic(rng.uniform(1800, 2200), n, (1, 0.2, 0.2)) * beeps(n, pattern, 0.06)
 
 

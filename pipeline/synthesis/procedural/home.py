@@ -165,7 +165,12 @@ def door_open(rng: Rng, n: int) -> Signal:
     latch = int(n * 0.1)
     add(swing, tick(rng, 900, 1800, 0.05), latch, 0.6)
     add(swing, tick(rng, 1500, 2800, 0.05), latch + samples(0.09), 0.8)
-    add(swing, strike(rng, n - latch, rng.uniform(120, 180), WOOD, 0.12, noise=0.7, noise_hz=1500), latch + samples(0.1), 0.7)
+    add(
+        swing,
+        strike(rng, n - latch, rng.uniform(120, 180), WOOD, 0.12, noise=0.7, noise_hz=1500),
+        latch + samples(0.1),
+        0.7,
+    )
     return room(swing, rng, t60_s=0.35, wet=0.25) * curve(n, (0, 1), (0.85, 1), (1, 0))
 
 
