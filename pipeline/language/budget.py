@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
     from schemas.language import Price
 
+# The running sum is kept in whole millionths of a millionth, so that what is added and taken away cancels exactly.
+_PICO = 1e-12
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, role TEXT NOT NULL, scene TEXT NOT NULL, model TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('in_flight', 'billed', 'lost')),
     input_tokens INTEGER, output_tokens INTEGER, cost REAL);
-CREATE TABLE IF NOT EXISTS spent (one INTEGER PRIMARY KEY CHECK (one = 1), cost REAL NOT NULL);
-INSERT OR IGNORE INTO spent VALUES (1, 0.0);
+CREATE TABLE IF NOT EXISTS spent (one INTEGER PRIMARY KEY CHECK (one = 1), pico INTEGER NOT NULL);
+INSERT OR IGNORE INTO spent VALUES (1, 0);
 """
 
 
@@ -97,7 +99,7 @@ class Ledger:
             return
         cost = cost_of(price, input_tokens, output_tokens)
         with self._transaction():
-            self._add(-self._cost(row) + (cost or 0.0))
+            self._add(cost, instead_of=row)
             self._db.execute(
                 "UPDATE requests SET state = 'billed', input_tokens = ?, output_tokens = ?, cost = ? WHERE id = ?",
                 (input_tokens, output_tokens, cost, row),
@@ -106,7 +108,7 @@ class Ledger:
     def release(self, row: int) -> None:
         """Forget a request that cannot have been billed: never sent, or answered with an error status."""
         with self._transaction():
-            self._add(-self._cost(row))
+            self._add(None, instead_of=row)
             self._db.execute("DELETE FROM requests WHERE id = ?", (row,))
 
     def lose(self, row: int) -> None:
@@ -124,7 +126,7 @@ class Ledger:
 
     def spent(self) -> float:
         """Money spent and reserved so far, requests without a price left out."""
-        return self._db.execute("SELECT cost FROM spent").fetchone()[0]
+        return self._db.execute("SELECT pico FROM spent").fetchone()[0] * _PICO
 
     def in_flight(self) -> int:
         return self._db.execute("SELECT count(*) FROM requests WHERE state = 'in_flight'").fetchone()[0]
@@ -165,12 +167,10 @@ class Ledger:
             for name, requests, input_tokens, output_tokens, cost, priced in rows
         }
 
-    def _cost(self, row: int) -> float:
-        return self._db.execute("SELECT coalesce(cost, 0.0) FROM requests WHERE id = ?", (row,)).fetchone()[0]
-
-    def _add(self, cost: float | None) -> None:
-        if cost:
-            self._db.execute("UPDATE spent SET cost = cost + ?", (cost,))
+    def _add(self, cost: float | None, *, instead_of: int | None = None) -> None:
+        earlier = self._db.execute("SELECT cost FROM requests WHERE id = ?", (instead_of,)).fetchone()
+        change = _pico(cost) - (0 if earlier is None else _pico(earlier[0]))
+        self._db.execute("UPDATE spent SET pico = pico + ?", (change,))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -181,3 +181,7 @@ class Ledger:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+
+def _pico(cost: float | None) -> int:
+    return round((cost or 0.0) / _PICO)

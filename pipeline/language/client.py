@@ -36,6 +36,7 @@ Mode = Literal["json_schema", "json_object", "text"]
 _MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_REPAIRS = 2
 _LOCAL_KEY = "none-needed"
+_UNACCEPTABLE = (openai.BadRequestError, openai.UnprocessableEntityError)
 # Upper bounds for reservations: a token covers at least one byte of text, and more than 400 bytes of base64 audio;
 # servers wrap requests and messages in a template of their own.
 _TOKENS_PER_REQUEST, _TOKENS_PER_MESSAGE, _BASE64_PER_AUDIO_TOKEN = 256, 16, 400
@@ -78,11 +79,10 @@ class LanguageClient:
         )
         self._slots = asyncio.Semaphore(config.concurrency)
         self._same_request: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._first_request = asyncio.Lock()
+        self._descent = asyncio.Lock()
         self._breaker = _Breaker(config.breaker_failures)
         note = cache.endpoint_note(config.base_url, config.model)
         self._mode: Mode = note["mode"] if note.get("mode") in _MODES else _MODES[0]
-        self._mode_is_noted = "mode" in note
 
     async def __aenter__(self) -> LanguageClient:
         return self
@@ -218,28 +218,27 @@ class LanguageClient:
         A mode is given up only when the same request succeeds in a lower one, so an error of another kind changes
         nothing.
         """
-        async with self._first_request:
-            if not self._mode_is_noted:
-                return await self._descend(request, schema_name, scene)
-        return await self._descend(request, schema_name, scene)
+        mode = self._mode
+        try:
+            return await self._chat(request, schema_name, scene, mode)
+        except _UNACCEPTABLE as refused:
+            async with self._descent:
+                if self._mode == mode:
+                    return await self._descend(request, schema_name, scene, refused)
+        return await self._chat(request, schema_name, scene, self._mode)
 
-    async def _descend(self, request: Request, schema_name: str, scene: str) -> Envelope | None:
-        started = _MODES.index(self._mode)
-        refused: openai.APIStatusError | None = None
-        for mode in _MODES[started:]:
+    async def _descend(
+        self, request: Request, schema_name: str, scene: str, refused: openai.APIStatusError
+    ) -> Envelope | None:
+        for mode in _MODES[_MODES.index(self._mode) + 1 :]:
             try:
                 envelope = await self._chat(request, schema_name, scene, mode)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                refused = refused or error
+            except _UNACCEPTABLE:
                 continue
-            if _MODES.index(mode) > _MODES.index(self._mode) or not self._mode_is_noted:
-                log.info("%s: structured output by %s", self.config.base_url, mode)
-                self._mode, self._mode_is_noted = mode, True
-                await asyncio.to_thread(
-                    self.cache.note_endpoint, self.config.base_url, self.config.model, {"mode": mode}
-                )
+            log.info("%s: structured output by %s", self.config.base_url, mode)
+            self._mode = mode
+            await asyncio.to_thread(self.cache.note_endpoint, self.config.base_url, self.config.model, {"mode": mode})
             return envelope
-        assert refused is not None
         raise refused
 
     async def _chat(self, request: Request, schema_name: str, scene: str, mode: Mode) -> Envelope | None:

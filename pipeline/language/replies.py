@@ -64,7 +64,7 @@ def parse(reply: StoredReply, model: type[T], validate: Callable[[T], None] | No
 
 def extract(text: str) -> dict[str, Any]:
     """The JSON object in a reply: the whole of it, or the longest one in the prose or code fence around it."""
-    text = re.sub(r"<think>.*?</think>", "", text, flags=re.S).strip()
+    text = re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.S).strip()
     if not text:
         raise InvalidReply("it is empty")
     longest, length, resume_at = None, 0, 0

@@ -197,12 +197,21 @@ def test_retry_after_is_honoured(tmp_path: Path) -> None:
 @pytest.mark.parametrize("modes", [("json_schema", "json_object"), ("json_object",), ()])
 def test_structured_output_is_negotiated_once_per_endpoint(tmp_path: Path, modes: tuple[str, ...]) -> None:
     with ScriptedServer([say(GOOD)], modes=modes) as server:
-        Desk(tmp_path, server.url).asks("a", "b", "c")
+        Desk(tmp_path, server.url).ask("a")
+        Desk(tmp_path, server.url).asks("b", "c")
         Desk(tmp_path, server.url).ask("d")
     best = modes[0] if modes else "text"
     refused = ["json_schema", "json_object"][: 2 - len(modes)]
     assert [request.mode for request in server.requests] == [*refused, best, best, best, best]
     assert all('"fruit"' in request.text("system") for request in server.requests)
+
+
+def test_requests_that_start_together_find_the_mode_out_together(tmp_path: Path) -> None:
+    with ScriptedServer([say(GOOD)], modes=(), latency_s=0.02) as server:
+        assert len(Desk(tmp_path, server.url, concurrency=4).asks(*map(str, range(12)))) == 12
+    modes = [request.mode for request in server.requests]
+    assert modes.count("json_schema") <= 4
+    assert modes.count("json_object") == 1
 
 
 def test_strict_schema_requires_every_property_and_forbids_others(tmp_path: Path) -> None:
