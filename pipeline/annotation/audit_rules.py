@@ -194,7 +194,7 @@ LEXICON: Final[dict[str, str]] = {
     "kickback/loose bolt/loose part/come loose/runaway/run away/dry running/without oil/no oil",
     "NOISE_OF_WEAR": "grind/grinding/screech/screeching/squeal/squealing/knock/knocking/shriek/scrape/scraping/clank/clanking/bang/banging/pinging",
     "MILD_FAULT": "rattle/rattling/sputter/sputtering/stall/stalling/jam/jammed/stuck/clunk/clunking/wobble/cough/splutter/strain/straining/struggle/struggling/"
-    "will not start/fail to start/not start/fails to start/error/stutter/clicking/whine/glitch/drip/backfire/flicker/flat/drag/skip/beep error/squeak/creak/clatter",
+    "will not start/fail to start/not start/fails to start/error/stutter/clicking/whine/glitch/backfire/flicker/flat/drag/skip/beep error/squeak/creak/clatter",
     "WEARING_PART": "engine/motor/bearing/gearbox/gear/belt/drive belt/fan belt/fan/ceiling fan/pump/turbine/washer/washing machine/compressor/transmission/piston/rotor/"
     "conveyor/elevator/dryer/generator/air conditioner/boiler/furnace/fridge/refrigerator/garage door/hard drive/blender/lathe/machine/machinery/cylinder/dishwasher",
     "NORMAL_OPERATION": "smooth/smoothly/steady/steadily/normal/normally/regular/usual/idle/idling/ordinary/coffee grinder/angle grinder/bench grinder/pepper grinder/"
@@ -351,7 +351,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("respond", "equipment", 0.8, "smoke where none belongs", "SMOKE_SIGN", "@HEARTH"),
     Rule("borderline", "equipment", 0.5, "a fire: hearth or accident", "FIRE", "@HEARTH FIRE_OTHER WELDING GUN GUN_BENIGN GENTLE"),
     Rule("respond", "equipment", 0.82, "a machine that fails", "MACHINE FAULT",
-         "NORMAL_OPERATION FIZZ STORM WAVE IDIOM", reach=5),
+         "NORMAL_OPERATION FIZZ STORM WAVE IDIOM", reach=8),
     Rule("respond", "equipment", 0.68, "a machine wearing itself out", "WEARING_PART NOISE_OF_WEAR",
          "NORMAL_OPERATION DOG", reach=4),
     Rule("respond", "equipment", 0.66, "a machine wearing itself out", "MACHINE MILD_FAULT VIOLENT", "NORMAL_OPERATION GENTLE"),
