@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -90,17 +91,21 @@ def _read(path: Path, max_clip_s: float) -> tuple[NDArray[np.float32], int, int]
             _check_rate(rate)
             _check_length(expected / rate, max_clip_s)
             truncated = "should be" in file.extra_info or (file.format == "OGG" and not _ogg_is_whole(path))
-            # By blocks, so that many channels never lie in memory at once.
-            blocks = [
-                block[:, 0] if channels == 1 else block.mean(axis=1)
-                for block in file.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True)
-            ]
+            blocks = list(_mono_blocks(file))
     except soundfile.LibsndfileError as error:
         raise Unreadable(f"is no readable audio ({error.error_string.rstrip('.')}); replace or remove it") from error
     mono = np.ascontiguousarray(np.concatenate(blocks) if blocks else np.zeros(0, np.float32))
     if truncated or len(mono) < expected:
         raise Unreadable("is truncated: it ends before its own header or stream says; fetch it again")
     return mono, rate, channels
+
+
+def _mono_blocks(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
+    """By blocks, so that many channels never lie in memory at once. `SoundFile.blocks` would do but fills up the
+    last block of a truncated file with whatever its buffer held."""
+    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        mono = block[:, 0] if file.channels == 1 else block.mean(axis=1)
+        yield mono.astype(np.float32, copy=False)
 
 
 def _ogg_is_whole(path: Path) -> bool:

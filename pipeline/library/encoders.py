@@ -123,10 +123,10 @@ class LexicalEncoder:
         """Raises OSError or ValueError where the weights are missing or damaged."""
         return cls(np.load(folder / "lexical.idf.npy", allow_pickle=False))
 
-    def _counts(self, texts: Sequence[str] | Iterator[str], block: str) -> sparse.csr_matrix:
+    def _counts(self, texts: Sequence[str] | Iterator[str], block: str) -> sparse.csr_array:
         """Sublinear term counts, shape (texts, 2^18)."""
         features = stems if block == "stems" else grams
-        counts = self._hasher.transform(features(text) for text in texts)
+        counts = sparse.csr_array(self._hasher.transform(features(text) for text in texts))
         counts.data = 1 + np.log(counts.data)
         return counts
 
@@ -165,13 +165,13 @@ def grams(text: str) -> list[str]:
     return ["#" + word[i : i + n] for word in edged for n in (3, 4) for i in range(len(word) - n + 1)]
 
 
-def _sketch(features: int, dimension: int) -> sparse.csr_matrix:
+def _sketch(features: int, dimension: int) -> sparse.csr_array:
     draw = rng(0, "lexical", "sketch")
     columns = draw.integers(0, dimension, features)
     signs = draw.choice(np.array([-1.0, 1.0], np.float32), features)
-    return sparse.csr_matrix((signs, (np.arange(features), columns)), shape=(features, dimension))
+    return sparse.csr_array((signs, (np.arange(features), columns)), shape=(features, dimension))
 
 
-def _unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+def _unit_rows(rows: sparse.csr_array) -> sparse.csr_array:
     norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return sparse.diags(1 / np.where(norms > 0, norms, 1.0)) @ rows
+    return sparse.diags_array(1 / np.where(norms > 0, norms, 1.0)) @ rows

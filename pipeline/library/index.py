@@ -1,7 +1,6 @@
 """A FAISS index over a library's clips, with what it was made from."""
 
 import json
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +51,7 @@ class ClipIndex:
         facts = {"encoder": encoder.identity(), "library": library_hash, "count": index.ntotal}
         partial = folder / f".{name}.json"
         partial.write_text(json.dumps(facts, indent=2) + "\n")
-        os.replace(partial, record)
+        partial.replace(record)
         return cls(index, encoder)
 
     @classmethod
@@ -94,7 +93,7 @@ class ClipIndex:
             # Kept alive here: FAISS holds bare pointers to both.
             wanted = _ids(sorted(allowed))
             selector = faiss.IDSelectorBatch(wanted)
-            parameters = faiss.SearchParameters(sel=selector)
+            parameters = faiss.SearchParameters(sel=selector)  # pyright: ignore[reportCallIssue]
         depth = min(limit, 4 * k)
         scores, ids = self._index.search(queries, depth, params=parameters)
         found: list[list[Hit]] = []
@@ -110,9 +109,8 @@ class ClipIndex:
         vectors = self._index.reconstruct_batch(ids).astype(np.float64)
         scores = np.round(vectors @ query.astype(np.float64), 6).tolist()
         names = [f"{i:016x}" for i in ids.view(np.uint64).tolist()]
-        return [
-            Hit(name, score) for score, name in sorted(zip(scores, names, strict=True), key=lambda p: (-p[0], p[1]))
-        ]
+        hits = [Hit(name, score) for name, score in zip(names, scores, strict=True)]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.clip_id))
 
 
 def _tied(scores: NDArray[np.float32], k: int) -> bool:

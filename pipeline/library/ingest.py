@@ -324,7 +324,7 @@ def _folder(out: Path) -> Iterator[Path]:
             for left_behind in folder.iterdir():  # by an import that was killed
                 left_behind.unlink()
             yield folder
-            os.replace(folder, out)
+            folder.replace(out)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     finally:
@@ -360,6 +360,6 @@ def _replacing(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ The thresholds were set by looking at envelopes of barks, sneezes, crows, ticks 
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -56,7 +57,7 @@ def envelope(samples: NDArray[np.float32], *, rate: int) -> NDArray[np.float64]:
     counts = np.minimum(hop, len(samples) - starts)
     energy[:-1] += energy[1:].copy()
     counts[:-1] += counts[1:].copy()
-    return 10 * np.log10(np.maximum(energy / counts, 10 ** (FLOOR_DB / 10)))
+    return _decibels(np.maximum(energy / counts, 10 ** (FLOOR_DB / 10)))
 
 
 def measure(samples: NDArray[np.float32], *, rate: int) -> Measures:
@@ -100,7 +101,11 @@ def measure(samples: NDArray[np.float32], *, rate: int) -> Measures:
 
 
 def _mean_level(levels: NDArray[np.float64]) -> float:
-    return float(10 * np.log10(np.mean(10 ** (levels / 10))))
+    return float(_decibels(np.mean(10 ** (levels / 10), keepdims=True))[0])
+
+
+def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(10 * np.log10(power), np.float64)
 
 
 def _track_class(levels: NDArray[np.float64], sounding: NDArray[np.bool_]) -> TrackClass:
@@ -134,13 +139,13 @@ def _occurrences(levels: NDArray[np.float64], floor: float) -> list[tuple[int, i
     a rooster) or the first is a weak lead of the second (the breath of a sneeze). Short pulses alike in level
     (barks, knocks) stay single however quickly they follow one another.
     """
-    smooth = 10 * np.log10(uniform_filter1d(10 ** (levels / 10), 3, mode="nearest"))
+    smooth = _decibels(uniform_filter1d(10 ** (levels / 10), 3, mode="nearest"))
     top = float(smooth.max())
     floor = min(floor, top - 30.0)
     padded = np.concatenate([[FLOOR_DB], smooth, [FLOOR_DB]])
     height = max(top - _AUDIBLE_BELOW_PEAK_DB, floor + 10.0)
     peaks = find_peaks(padded, height=height, prominence=_PROMINENCE_DB)[0] - 1
-    valleys = [int(a + np.argmin(smooth[a:b])) for a, b in zip(peaks[:-1], peaks[1:], strict=True)]
+    valleys = [int(a + np.argmin(smooth[a:b])) for a, b in pairwise(peaks)]
     bounds = [0, *valleys, len(smooth)]
     sounds: list[_Sound] = []
     for peak, left, right in zip(peaks.tolist(), bounds[:-1], bounds[1:], strict=True):

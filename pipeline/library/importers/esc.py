@@ -70,7 +70,7 @@ def _attribution(row: dict[str, Any]) -> str:
 
 @cache
 def _classes() -> dict[str, dict[str, list[str]]]:
-    return yaml.safe_load(files(__package__).joinpath("esc_classes.yaml").read_text("utf-8"))
+    return yaml.safe_load(files("pipeline.library.importers").joinpath("esc_classes.yaml").read_text("utf-8"))
 
 
 def _describe(label: str, filename: str) -> tuple[str, tuple[str, ...]]:

@@ -25,9 +25,7 @@ def sources(root: Path) -> Iterator[Source | Rejected]:
         except ValueError as error:
             yield Rejected(name, one_line(error))
     for name in table:
-        yield Rejected(
-            name, f"is listed in a table but is no sound file under {str(root)!r}; correct the path or its row"
-        )
+        yield Rejected(name, f"is in a table but is no sound file under {str(root)!r}; correct its row")
 
 
 def audio_files(root: Path) -> list[Path]:
@@ -67,8 +65,6 @@ def _sidecar(path: Path) -> dict[str, Any]:
     if record.is_file():
         value = json.loads(record.read_text("utf-8-sig"))
         if not isinstance(value, dict):
-            raise ValueError(
-                f"its sidecar {record.name} is no JSON object; write one with the fields of a manifest row"
-            )
+            raise ValueError(f"its sidecar {record.name} is no JSON object; write it like a manifest row")
         fields |= manifest.annotations(value)
     return fields

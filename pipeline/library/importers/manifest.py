@@ -53,9 +53,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         if suffix == ".parquet":
             return pq.read_table(path).to_pylist()
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
-        raise BadInput(
-            f"manifest {str(path)!r} cannot be read ({one_line(error)}); repair or export it again"
-        ) from error
+        raise BadInput(f"manifest {str(path)!r} cannot be read ({one_line(error)}); export it again") from error
     raise BadInput(f"manifest {str(path)!r} has the suffix {suffix!r}; use one of {', '.join(sorted(SUFFIXES))}")
 
 
