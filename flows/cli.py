@@ -184,11 +184,9 @@ def library_search(
     from pipeline.library.library import Library
 
     opened = Library.open(library)
-    table = Table("score", "caption", "licence", "path", box=None)
     for hit in opened.search([words], k, encoder=encoder)[0]:
         clip = opened.clips[hit.clip_id]
-        table.add_row(f"{hit.score:.3f}", escape(clip.caption), clip.licence, escape(str(clip.path)))
-    out.print(table)
+        out.print(f"{hit.score:.3f}  {clip.caption}  [{clip.licence}]  {clip.path}", markup=False)
 
 
 @library_app.command("info")
