@@ -125,7 +125,8 @@ def recognise(text: str) -> Sound | None:
 
 def fit(setting: Setting, sound: Sound) -> Fit:
     """How well a sound suits a setting as a foreground sub-event."""
-    if setting.opening and setting.indoor and (sound.name in setting.outside or (sound.free and sound.where == "outdoor")):
+    beyond = sound.name in setting.outside or (sound.free and sound.where == "outdoor")
+    if setting.indoor and setting.opening and beyond:
         return Fit(0.4, outside=True)
     if sound.where == ("outdoor" if setting.indoor else "indoor"):
         return Fit(0.0)
@@ -165,7 +166,7 @@ def _phrases() -> dict[str, list[tuple[frozenset[str], Sound]]]:
 
 
 def _read(name: str) -> dict[str, Any]:
-    return yaml.safe_load(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return yaml.safe_load(files("pipeline.planning").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _items(text: str) -> tuple[str, ...]:
@@ -183,7 +184,8 @@ def _sound(name: str, entry: dict[str, Any]) -> Sound:
         kinds = [KINDS[kind] for kind in rendered.values()]
         if not all(kind.sustained for kind in kinds):
             shortest, longest = max(k.duration_s[0] for k in kinds), min(k.duration_s[1] for k in kinds)
-            low, high = (max(low, shortest), min(high, longest)) if low < longest and high > shortest else (shortest, longest)
+            overlap = low < longest and high > shortest
+            low, high = (max(low, shortest), min(high, longest)) if overlap else (shortest, longest)
         rendered_s = (low, high)
     spoken = name.replace("_", " ")
     return Sound(

@@ -17,11 +17,11 @@ TIME = re.compile(
     r"\b(dawn|daybreak|sunrise|sunset|mornings?|noon|midday|mid-day|lunch(time)?|afternoons?|evenings?|dusk|twilight|"
     r"nights?|nightfall|midnight|tonight|daytime|rush hour|breakfast|dinner(time)?|bedtime|first light|"
     r"\d{1,2}([:.]\d\d)? ?(a\.?m|p\.?m|o'?clock)|\d{1,2}[:.]\d\d)\b"
-    r"|[清凌]晨|早[上晨间饭]|拂晓|黎明|日出|上午|中午|正午|午[后间夜休饭]|下午|傍晚|黄昏|日落|晚[上间饭]|夜|白天|[\d一二三四五六七八九十两]点",
+    r"|[清凌]晨|早[上晨间饭]|拂晓|黎明|日出|上午|中午|正午|午[后间夜休饭]|下午|傍晚|黄昏|日落|晚[上间饭]|夜[里晚间]?|白天|[\d一二三四五六七八九十两]点",
     re.IGNORECASE,
 )
 PLACE = re.compile(
-    r"\b(in|at|on|inside|along|under|near|beside|by|outside|aboard|across|through|around|behind|within|between|beneath|"
+    r"\b(in|at|on|inside|along|under|near|beside|by|among|amid|past|down|up|from|outside|aboard|across|through|around|behind|within|between|beneath|"
     r"above|below|over)\s+\w+|\bindoors\b|\boutdoors\b|[在里内外旁边上下中间前后处]|"
     r"[室厅房院街路店馆园场站]",
     re.IGNORECASE,
@@ -67,9 +67,9 @@ def _shape(plan: ScenePlan, refinements: Sequence[Refinement]) -> list[str]:
     if not MIN_SUB_EVENTS <= count <= MAX_SUB_EVENTS:
         found.append(f"{count} sub-events, a scene has {MIN_SUB_EVENTS}-{MAX_SUB_EVENTS}: add or drop some")
     if len(refinements) != count:
-        found.append(f"{len(refinements)} refinements for {count} sub-events: write exactly one for each, in the same order")
+        found.append(f"{len(refinements)} refinements for {count} sub-events: write one for each, in the same order")
     names = Counter(e.name for e in plan.sub_events)
-    found += [f"the name {name!r} occurs {n} times, names are unique: number them" for name, n in names.items() if n > 1]
+    found += [f"the name {name!r} occurs {n} times: make names unique" for name, n in names.items() if n > 1]
     return found
 
 
@@ -83,19 +83,19 @@ def _times(plan: ScenePlan, duration_s: float) -> list[str]:
     for event in plan.sub_events:
         if event.role == "ambient" and not _covers(event, duration_s):
             found.append(
-                f"ambient {event.name!r} lasts {event.rough_duration_s:g} s of {duration_s:g} s, an ambient sound goes on: "
+                f"ambient {event.name!r} lasts {event.rough_duration_s:g} s of {duration_s:g} s, ambient goes on: "
                 f"give it {duration_s:g} s or make it background"
             )
         elif event.role != "ambient" and event.rough_duration_s > limit_s:
             found.append(
-                f"{event.role} {event.name!r} lasts {event.rough_duration_s:g} s, longer than the scene of {duration_s:g} s: "
-                "shorten it"
+                f"{event.role} {event.name!r} lasts {event.rough_duration_s:g} s, the scene {duration_s:g} s: "
+                "shorten it to fit"
             )
     total_s = sum(e.rough_duration_s for e in plan.sub_events if e.role == "foreground")
     if total_s > limit_s:
         found.append(
-            f"foreground sub-events last {total_s:g} s together, the scene {duration_s:g} s, and they follow one another: "
-            "shorten or drop some"
+            f"foreground sub-events last {total_s:g} s together, one after another, "
+            f"the scene {duration_s:g} s: shorten or drop some"
         )
     return found
 
@@ -128,7 +128,11 @@ def _constraints(plan: ScenePlan, duration_s: float) -> list[str]:
 def _before(
     label: str, rule: Constraint, events: dict[str, SubEvent], order: dict[str, int], duration_s: float
 ) -> list[str]:
-    endless = [name for name in (rule.first, rule.second) if _covers(events[name], duration_s)]
+    endless = [
+        name
+        for name in (rule.first, rule.second)
+        if events[name].role != "foreground" and _covers(events[name], duration_s)
+    ]
     if endless:
         return [f"{label}, but {name!r} lasts the whole scene: shorten it or drop the constraint" for name in endless]
     if rule.first in order and rule.second in order and order[rule.first] > order[rule.second]:
@@ -137,7 +141,7 @@ def _before(
 
 
 def _walls(plan: ScenePlan) -> list[str]:
-    """Cues from the other side of a wall that nothing lets in; silent where the scenario leaves open which side it is."""
+    """Cues from the other side of a wall that nothing lets in; none where the scenario leaves the side open."""
     inside = indoors(plan.scenario)
     if inside is None:
         return []
@@ -166,8 +170,8 @@ def _opens(event: SubEvent) -> bool:
 def _scenario(scenario: str) -> list[str]:
     found = []
     if not TIME.search(scenario):
-        found.append(f"scenario {scenario!r} has no time of day: add one, such as in the morning, at dusk, at 7 pm, 傍晚")
-    if not PLACE.search(TIME_PHRASE.sub(" ", scenario)):
+        found.append(f"scenario {scenario!r} has no time of day: add one, such as at dusk, at 7 pm, 傍晚")
+    if not PLACE.search(TIME.sub(" ", TIME_PHRASE.sub(" ", scenario))):
         found.append(f"scenario {scenario!r} has no place: add one, such as in a kitchen, on a beach, 厨房里")
     return found
 
