@@ -38,6 +38,7 @@ from schemas.provenance import (
     GroundingRecord,
     PairRecord,
     Provenance,
+    RenderingRecord,
     SpeechRecord,
 )
 from schemas.recipe import Recipe
@@ -68,6 +69,7 @@ class Spoken:
     material: Material
     voice: str
     rate_wpm: int
+    pitch: int
     words: tuple[WordTime, ...]
     words_estimated: bool
 
@@ -177,7 +179,7 @@ def _speak(plan: StreamPlan, unit: Unit, tools: Tools) -> list[Spoken]:
             licence="CC0-1.0",
             attribution=speech.engine,
         )
-        spoken.append(Spoken(utterance, material, voice.name, rate_wpm, speech.words, speech.words_estimated))
+        spoken.append(Spoken(utterance, material, voice.name, rate_wpm, pitch, speech.words, speech.words_estimated))
     return spoken
 
 
@@ -353,6 +355,11 @@ def _provenance(draft: Draft, tools: Tools) -> Provenance:
             if isinstance(part.made_of, Grounded)
         ),
         conditioning=tuple(_conditioning(i, part) for i, part in enumerate(draft.parts)),
+        renderings=tuple(
+            RenderingRecord(event=i, kind=made.kind, seed=made.seed, duration_s=made.duration_s)
+            for i, part in enumerate(draft.parts)
+            if (made := part.made_of.material.rendering) is not None
+        ),
         speech=tuple(
             _speech(i, part.made_of, part.sound, draft.timeline)
             for i, part in enumerate(draft.parts)
@@ -388,9 +395,11 @@ def _audits(draft: Draft, tools: Tools) -> list[AuditRecord]:
 
 
 def _conditioning(index: int, part: Part) -> ConditioningRecord:
+    material = part.made_of.material
     return ConditioningRecord(
         event=index,
         profile=part.sound.profile,
+        material=(material.clip_start_sample, material.clip_end_sample),
         spans=tuple((s.clip_start_sample, s.clip_end_sample, s.start_sample) for s in part.sound.spans),
         iterations=part.sound.iterations,
         reason=part.sound.reason,
@@ -410,6 +419,7 @@ def _speech(index: int, spoken: Spoken, sound: Sound, timeline: Timeline) -> Spe
         event=index,
         voice=spoken.voice,
         rate_wpm=spoken.rate_wpm,
+        pitch=spoken.pitch,
         words=tuple(words),
         words_estimated=spoken.words_estimated,
     )

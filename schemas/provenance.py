@@ -50,13 +50,25 @@ class GroundingRecord(_Frozen):
 
 
 class ConditioningRecord(_Frozen):
-    """What TFJP kept of one event's clip: (clip start, clip end, start within the event), in 16 kHz samples."""
+    """What TFJP kept of one event's material: (start, end, start within the result), in 16 kHz samples."""
 
     event: int
     profile: str
+    material: tuple[int, int]
+    """What was conditioned: samples [start, end) of the clip in the library's store, or of the generated sound."""
     spans: tuple[tuple[int, int, int], ...]
+    """Counted from the material's first sample."""
     iterations: int
     reason: str | None
+
+
+class RenderingRecord(_Frozen):
+    """One procedural sound: what renders it again, sample by sample."""
+
+    event: int
+    kind: str
+    seed: int
+    duration_s: float
 
 
 class SpeechRecord(_Frozen):
@@ -65,6 +77,7 @@ class SpeechRecord(_Frozen):
     event: int
     voice: str
     rate_wpm: int
+    pitch: int
     words: tuple[tuple[str, int, int], ...]
     words_estimated: bool
     asr_check: str = "not_run"
@@ -92,6 +105,7 @@ class Provenance(_Frozen):
     audits: tuple[AuditRecord, ...]
     grounding: tuple[GroundingRecord, ...]
     conditioning: tuple[ConditioningRecord, ...]
+    renderings: tuple[RenderingRecord, ...]
     speech: tuple[SpeechRecord, ...]
     targets: tuple[int, ...]
     """Events (indices into the row's `events`) that the instruction or question is about."""

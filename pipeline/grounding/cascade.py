@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline import seeds
 from pipeline.errors import SceneRejected
 from pipeline.grounding.verify import Evidence, Target, Verdict, Verifier
 from pipeline.library.clip import Clip
@@ -25,6 +26,19 @@ from schemas.taxonomy import EventSource
 from schemas.unit import Offer
 
 GENERATOR = f"{kinds.name}/{kinds.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A procedural sound by what determines it, so that a validator can make it again."""
+
+    kind: str
+    seed: int
+    duration_s: float
+
+    def samples(self) -> np.ndarray:
+        """float32, 16 kHz mono; always the same."""
+        return kinds.render(self.kind, seeds.rng(self.seed, self.kind, "rendering"), duration_s=self.duration_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +59,7 @@ class Material:
     licence: str
     attribution: str
     score: float | None = None
+    rendering: Rendering | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +194,8 @@ def _synthesize(target: Target, rng: np.random.Generator) -> Material:
             f"{target.refinement.fallback_caption!r}",
         )
     kind = kinds.KINDS[name]
-    samples = kinds.render(name, rng, duration_s=min(planned, target.max_duration_s or planned))
+    rendering = Rendering(name, int(rng.integers(2**63)), min(planned, target.max_duration_s or planned))
+    samples = rendering.samples()
     return Material(
         samples=samples,
         source="synthesized",
@@ -191,6 +207,7 @@ def _synthesize(target: Target, rng: np.random.Generator) -> Material:
         generator=f"{GENERATOR}:{name}",
         licence="CC0-1.0",
         attribution=GENERATOR,
+        rendering=rendering,
     )
 
 
