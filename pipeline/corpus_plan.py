@@ -7,7 +7,7 @@ comes out is one list of units per shard, so that a shard is a pure function of 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ from schemas.unit import NoisePick, Offer, PlannedStream, Unit
 
 ATTEMPTS = 8
 """Draws of a scene before it is given up and quarantined."""
+MAX_TAKES = 8
 NOISE_CLIPS_PER_TRACK = 2
 EVENT_NOISE_KINDS = ("keyboard_typing", "page_turn", "footsteps_wood", "dishes_clatter")
 AMBIENT_NOISE_KINDS = ("room_tone", "street_bed", "office_bed", "forest_bed")
@@ -275,41 +276,46 @@ def _noise(
 
 
 def _bag(pool: Pool, size: int, generator: np.random.Generator) -> tuple[Annotation, ...]:
-    """Annotations of `size` clips, as many different captions as there are."""
-    by_caption: dict[str, list[Annotation]] = defaultdict(list)
+    """Annotations of `size` clips, of as many classes as there are."""
+    by_class: dict[str, list[Annotation]] = defaultdict(list)
     for i in generator.permutation(len(pool.annotations)):
         annotation = pool.annotations[i]
-        by_caption[annotation.caption].append(annotation)
-    rounds = max((len(group) for group in by_caption.values()), default=0)
-    dealt = [group[turn] for turn in range(rounds) for group in by_caption.values() if turn < len(group)]
+        by_class[annotation.tags[0] if annotation.tags else annotation.caption].append(annotation)
+    rounds = max((len(group) for group in by_class.values()), default=0)
+    dealt = [group[turn] for turn in range(rounds) for group in by_class.values() if turn < len(group)]
     return tuple(dealt[:size])
 
 
 def split_pools(recipe: Recipe, library: Library) -> dict[str, Pool]:
-    """Partition the library: every clip belongs to one split, each class to all of them as evenly as its size allows."""
+    """Partition the library: every clip belongs to one split, and each class to as many of them as its size allows.
+
+    Raises:
+        BadInput: no clip has a licence that the recipe admits.
+    """
     admitted = [c for c in library.clips.values() if recipe.licences is None or c.licence in recipe.licences]
     if not admitted:
         raise BadInput(
             f"no clip of the library has a licence in {list(recipe.licences or ())!r}; "
             "`streamaudio library info` lists what it has"
         )
-    audits = {c.clip_id: audit(c.caption, c.tags, policy=recipe.policy) for c in admitted}
     clips: dict[str, list[Clip]] = {split: [] for split in recipe.splits}
-    by_class: dict[str, list[Clip]] = defaultdict(list)
-    for clip in admitted:
-        by_class[clip.caption].append(clip)
-    for members in by_class.values():
-        # Takes of one recording stay together: the same source would otherwise sit in two splits.
-        recordings: dict[str, list[Clip]] = defaultdict(list)
-        for clip in members:
-            recordings[clip.attribution or clip.clip_id].append(clip)
-        groups = list(recordings.values()) if len(recordings) >= len(recipe.splits) else [[c] for c in members]
-        groups.sort(key=lambda group: min(c.sha256 for c in group))
-        dealt = iter(groups)
-        for split, count in apportion(recipe.splits, len(groups)).items():
-            for _ in range(count):
-                clips[split].extend(next(dealt))
+    for done, recording in enumerate(_recordings(admitted), start=1):
+        # Dealing to whoever lacks most spreads neighbours, which are of one class, over the splits.
+        split = max(recipe.splits, key=lambda name: recipe.splits[name] * done - len(clips[name]))
+        clips[split].extend(recording)
+    audits = {c.clip_id: audit(c.caption, c.tags, policy=recipe.policy) for c in admitted}
     return {split: _pool(members, audits) for split, members in clips.items()}
+
+
+def _recordings(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Takes of one recording stay together, or one sound would sit in two splits; ordered by class, then by hash."""
+    grouped: dict[str, list[Clip]] = defaultdict(list)
+    authors = Counter(c.attribution for c in clips)
+    for clip in clips:
+        # An attribution shared by many clips names an author or a collection, not a recording.
+        alone = not clip.attribution or authors[clip.attribution] > MAX_TAKES
+        grouped[clip.clip_id if alone else clip.attribution].append(clip)
+    return sorted(grouped.values(), key=lambda takes: (takes[0].tags[:1], min(c.sha256 for c in takes)))
 
 
 def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:
