@@ -20,7 +20,7 @@ from .dsp import (
     strike,
     unit,
 )  # fmt: skip
-from .equipment import firing
+from .equipment import firing, mains_hum
 from .home import CERAMIC, GLASS, METAL, bubble, motor, tick
 from .kind import sound
 from .nature import rain, sea_waves, wind
@@ -31,7 +31,7 @@ LONG = (5.0, 120.0)
 
 
 def hum(rng: Rng, n: int) -> Signal:
-    return unit(harmonic(float(rng.choice([50, 60])), n, (0.5, 1, 0.2, 0.5, 0.1, 0.2)))
+    return mains_hum(rng, n, (0.5, 1, 0.2, 0.5, 0.1, 0.2))
 
 
 def air(rng: Rng, n: int, low_hz: float = 60) -> Signal:

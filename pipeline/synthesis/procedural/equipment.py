@@ -4,6 +4,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from .dsp import (
+    RATE,
     Signal,
     add,
     add_around,
@@ -140,12 +141,18 @@ def firing(rng: Rng, n: int, rate_hz: float, roughness: float = 0.3) -> Signal:
     return out + 0.5 * formants(out, (90, 40, 3), (180, 60, 2), (420, 120, 1))
 
 
+def mains_hum(rng: Rng, n: int, levels: tuple[float, ...]) -> Signal:
+    """Harmonics of 50 or 60 Hz, each a little stronger or weaker, from a random moment on."""
+    start = int(rng.integers(0, RATE))
+    uneven = np.array(levels) * rng.uniform(0.6, 1.0, len(levels))
+    return unit(harmonic(float(rng.choice([50, 60])), n + start, uneven)[start:])
+
+
 @sound("equipment", "Mains hum; Hum; Mechanisms", (4.0, 60.0),
        "the low hum of a refrigerator", "a fridge humming in a kitchen", "steady drone of a refrigerator compressor",
        sustained=True)  # fmt: skip
 def fridge_hum(rng: Rng, n: int) -> Signal:
-    mains = float(rng.choice([50, 60]))
-    hum = harmonic(mains, n, (0.9, 1.0, 0.25, 0.5, 0.1, 0.25, 0.05, 0.1)) * drift(rng, n, 0.5, 0.85, 1)
+    hum = mains_hum(rng, n, (0.9, 1.0, 0.25, 0.5, 0.1, 0.25, 0.05, 0.1)) * drift(rng, n, 0.5, 0.85, 1)
     return unit(hum) + 0.03 * coloured_noise(rng, n, 1)
 
 

@@ -159,7 +159,8 @@ def drawer(rng: Rng, n: int) -> Signal:
 
 
 @sound("daily_living", "Door", (0.9, 1.8),
-       "a door opens with a click of the handle", "someone opens a wooden door", "the handle turns and a door swings open")  # fmt: skip
+       "a door opens with a click of the handle", "someone opens a wooden door",
+       "the handle turns and a door swings open")  # fmt: skip
 def door_open(rng: Rng, n: int) -> Signal:
     swing = unit(band_noise(rng, n, 150, 900)) * curve(n, (0, 0), (0.15, 0), (0.3, 0.16), (0.75, 0.1), (1, 0))
     latch = int(n * 0.1)
@@ -175,7 +176,8 @@ def door_open(rng: Rng, n: int) -> Signal:
 
 
 @sound("daily_living", "Sliding door; Scrape", (0.9, 2.0),
-       "a window slides open in its frame", "someone pushes a sash window up", "a window latch clicks and the window opens")  # fmt: skip
+       "a window slides open in its frame", "someone pushes a sash window up",
+       "a window latch clicks and the window opens")  # fmt: skip
 def window_open(rng: Rng, n: int) -> Signal:
     slide = unit(band_noise(rng, n, 500, 3200)) + 0.5 * unit(band_noise(rng, n, 120, 400))
     out = slide * curve(n, (0, 0), (0.2, 0), (0.3, 0.3), (0.7, 0.22), (0.78, 0), (1, 0)) * drift(rng, n, 18, 0.4, 1)

@@ -176,7 +176,7 @@ def rain(rng: Rng, n: int) -> Signal:
 
 
 @sound("nature", "Rain; Rain on surface", (4.0, 60.0),
-       "heavy rain pours down", "a downpour drumming on a roof", "torrential rain splashing on the ground",
+       "heavy rain pours down", "a downpour drumming on a roof", "torrential rainfall on the ground",
        sustained=True)  # fmt: skip
 def heavy_rain(rng: Rng, n: int) -> Signal:
     drops = scatter(rng, n, 1200, lambda: snap(rng, rng.uniform(500, 2000), 0.012), kinds=30, spread_db=18)
@@ -184,7 +184,7 @@ def heavy_rain(rng: Rng, n: int) -> Signal:
 
 
 @sound("nature", "Wind; Rustling leaves", (4.0, 60.0),
-       "wind blowing in gusts", "a breeze moans around the house", "the whistle and rush of wind outdoors",
+       "wind blowing in gusts", "a breeze moans around the house", "the wind howls and whistles through the trees",
        sustained=True)  # fmt: skip
 def wind(rng: Rng, n: int) -> Signal:
     gust = drift(rng, n, rng.uniform(0.3, 0.6), 0.15, 1)
