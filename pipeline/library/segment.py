@@ -188,24 +188,24 @@ def _reach(levels: NDArray[np.float64], peak: int, left: int, right: int, thresh
 
 
 def _onset_cut(samples: NDArray[np.float32], begin: int, span: tuple[int, int], *, rate: int) -> bool:
-    """Whether the recording begins inside its first sound: even a sharp attack takes a few milliseconds, so
-    the first 5 ms within 12 dB of the sound's own level are no attack."""
+    """Whether the recording begins inside its first sound: its first 2 ms are already within 10 dB of the
+    loudest part, where even a sharp attack would still be rising."""
     if span[0] > begin + 0.03 * rate:
         return False
-    return _is_near(samples[begin : begin + round(0.005 * rate)], samples[slice(*span)], 12.0)
+    return _is_near(samples[begin : begin + round(0.002 * rate)], samples[slice(*span)], 10.0, rate=rate)
 
 
 def _offset_cut(samples: NDArray[np.float32], end: int, span: tuple[int, int], *, rate: int) -> bool:
     """Whether the recording ends inside its last sound: 20 to 40 ms before the end (an editor's fade is
-    shorter) it is within 10 dB of the sound's own level."""
+    shorter) it is within 15 dB of the loudest part."""
     if span[1] < end - 0.03 * rate:
         return False
     edge = samples[max(span[0], end - round(0.04 * rate)) : end - round(0.02 * rate)]
-    return _is_near(edge, samples[slice(*span)], 10.0)
+    return _is_near(edge, samples[slice(*span)], 15.0, rate=rate)
 
 
-def _is_near(edge: NDArray[np.float32], body: NDArray[np.float32], within_db: float) -> bool:
+def _is_near(edge: NDArray[np.float32], sound: NDArray[np.float32], within_db: float, *, rate: int) -> bool:
     if not len(edge):
         return False
-    powers = [float(np.mean(np.square(part, dtype=np.float64))) for part in (edge, body)]
-    return powers[0] > powers[1] * 10 ** (-within_db / 10)
+    power = float(np.mean(np.square(edge, dtype=np.float64)))
+    return power > 10 ** ((float(envelope(sound, rate=rate).max()) - within_db) / 10)
