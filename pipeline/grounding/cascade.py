@@ -230,7 +230,8 @@ def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evi
         # Conditioning tapers both ends, so what it returns no longer starts or stops abruptly.
         onset_cut=reprocessed is None and starts_with_clip and clip is not None and clip.onset_cut,
         offset_cut=reprocessed is None and ends_with_clip and clip is not None and clip.offset_cut,
-        snr_db=None if clip is None else clip.snr_db,
+        # A continuous sound is its own floor.
+        snr_db=clip.snr_db if clip is not None and clip.track_class == "event" else None,
     )
 
 

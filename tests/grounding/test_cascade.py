@@ -1,0 +1,168 @@
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import SceneRejected
+from pipeline.grounding.cascade import Reprocessed, ground
+from pipeline.grounding.verify import Evidence, RuleVerifier, Target
+from pipeline.library.clip import Clip
+from schemas.plan import Refinement, SubEvent
+from schemas.recipe import GroundingParams
+from schemas.unit import Offer
+
+PARAMS = GroundingParams()
+BARK = Clip(
+    clip_id="bark",
+    path="bark.wav",
+    sha256="b" * 64,
+    caption="a dog barking",
+    tags=("Dog", "Bark"),
+    transcript="",
+    speaker="",
+    language="",
+    kind="sfx",
+    licence="CC0-1.0",
+    attribution="somebody",
+    source_rate_hz=44100,
+    source_channels=1,
+    source_duration_s=5.0,
+    num_samples=80_000,
+    store_offset=0,
+    peak_dbfs=-3.0,
+    loudness_lufs=-20.0,
+    noise_floor_db=-60.0,
+    snr_db=30.0,
+    digital_silence_tail_s=0.0,
+    onset_cut=False,
+    offset_cut=False,
+    silence_ratio=0.1,
+    track_class="event",
+    occurrences=((0, 8_000), (20_000, 28_000), (60_000, 68_000)),
+)
+
+
+@dataclass
+class Shelf:
+    """A library of clips whose samples say which sample of the store they are."""
+
+    clips: dict[str, Clip] = field(default_factory=dict)
+
+    def read(self, clip_id: str, start: int = 0, end: int | None = None) -> np.ndarray:
+        return np.arange(start, end, dtype=np.float32) / self.clips[clip_id].num_samples
+
+
+def target(duration_s: float = 4.0, *, role="foreground", single=False, tags=("Dog",), caption="A dog barks.", slot=None):
+    return Target(
+        sub_event=SubEvent(name="dog bark", role=role, rough_duration_s=duration_s, brief_description="a dog barks"),
+        refinement=Refinement(query="a dog barking in a yard", fallback_caption=caption, accept_tags=tags),
+        kind="sfx",
+        scenario="A yard in the morning.",
+        single=single,
+        max_duration_s=slot,
+    )
+
+
+def run(wanted: Target, *clips: Clip, score: float = 0.9, seed: int = 0):
+    reprocessed: list[int] = []
+
+    def reprocess(material):
+        reprocessed.append(len(material.samples))
+        return Reprocessed(len(material.samples))
+
+    found = ground(
+        wanted,
+        [Offer(clip_id=c.clip_id, score=score) for c in clips],
+        library=Shelf({c.clip_id: c for c in clips}),  # pyright: ignore[reportArgumentType]
+        verify=RuleVerifier(PARAMS),
+        reprocess=reprocess,
+        params=PARAMS,
+        rng=np.random.default_rng(seed),
+    )
+    return found, reprocessed
+
+
+def test_a_fitting_clip_is_taken_with_its_audible_part():
+    found, reprocessed = run(target(), BARK)
+    assert (found.material.clip_start_sample, found.material.clip_end_sample) == (0, 68_000)
+    assert found.material.source == "retrieved"
+    assert [c.verdict for c in found.candidates] == ["accept"]
+    assert not reprocessed
+
+
+def test_a_single_occurrence_is_one_of_the_clips_occurrences():
+    spans = {run(target(0.5, single=True), BARK, seed=s)[0].material.clip_start_sample for s in range(20)}
+    assert spans == {start for start, _ in BARK.occurrences}
+
+
+def test_the_cascade_goes_on_to_the_next_candidate_and_records_why():
+    rain = replace(BARK, clip_id="rain", tags=("Rain",))
+    found, _ = run(target(), rain, BARK)
+    assert found.material.clip == BARK
+    assert [c.verdict for c in found.candidates] == ["reject", "accept"]
+    assert "identity" in found.candidates[0].reason
+
+
+def test_too_long_a_clip_is_reprocessed_once_into_whole_occurrences():
+    found, reprocessed = run(target(1.2), BARK)
+    assert len(reprocessed) == 1
+    assert [c.verdict for c in found.candidates] == ["reprocess", "accept"]
+    span = (found.material.clip_start_sample, found.material.clip_end_sample)
+    assert span[0] in {s for s, _ in BARK.occurrences}
+    assert span[1] in {e for _, e in BARK.occurrences}
+    np.testing.assert_array_equal(found.material.samples, np.arange(*span, dtype=np.float32) / 80_000)
+
+
+def test_a_cut_clip_is_reprocessed():
+    found, reprocessed = run(target(), replace(BARK, onset_cut=True))
+    assert len(reprocessed) == 1
+    assert "onset" in found.candidates[0].reason
+
+
+def test_without_a_candidate_the_sound_is_synthesized_and_says_so():
+    found, _ = run(target(1.0, caption="A dog barks once, sharp and close."), replace(BARK, tags=("Rain",)))
+    assert found.material.source == "synthesized"
+    assert found.material.generator is not None
+    assert found.material.generator.startswith("procedural/")
+    assert found.material.clip is None
+    assert np.abs(found.material.samples).max() > 0.1
+
+
+def test_what_nobody_can_make_rejects_the_scene():
+    with pytest.raises(SceneRejected, match="dog bark"):
+        run(target(caption="Qwertz uiop asdf.", tags=("Zzyzx",)))
+
+
+def test_a_low_score_is_another_sound():
+    found, _ = run(target(1.0), BARK, score=0.01)
+    assert found.material.source == "synthesized"
+
+
+@given(
+    st.floats(0.05, 30),
+    st.floats(0.05, 30),
+    st.booleans(),
+    st.booleans(),
+    st.floats(-20, 60),
+    st.floats(-1, 1),
+    st.sets(st.sampled_from(["Dog", "Bark", "Speech", "Music", "Rain"]), min_size=1),
+)
+def test_no_verdict_is_kinder_than_its_rules(duration, planned, onset, offset, snr, score, tags):
+    verdict = RuleVerifier(PARAMS)(
+        target(planned),
+        Evidence("a sound", tuple(tags), "retrieved", score, duration, 1, onset, offset, snr),
+    )
+    right = "Dog" in tags and score >= PARAMS.min_score
+    clean = not tags & {"Speech", "Music"} and snr >= 6
+    long_enough = duration / planned >= 0.5
+    if verdict.verdict == "accept":
+        assert right
+        assert clean
+        assert 0.5 <= duration / planned <= 2
+        assert not onset
+        assert not offset
+    if not (right and clean and long_enough):
+        assert verdict.verdict == "reject"
+    assert verdict.reason
