@@ -1,11 +1,13 @@
 """The six operators of TFJP (arXiv 2606.05121, appendix), each a pure function over the one shared STFT.
 
-They take an Analysis, or its `energy` alone, whose rows stand for blocks of 20 ms; none knows of time outside its
-arguments. Where the paper's statistics are percentiles, which always mark some frames, each has an absolute stop beside
-it, so that a conditioned clip is left alone.
+They take an Analysis or parts of it, whose rows stand for blocks of 20 ms; none knows of time outside its arguments.
+Where the paper's statistics are percentiles, which always mark some frames, each has an absolute stop beside it, so
+that a conditioned clip is left alone.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 
@@ -29,15 +31,11 @@ def _ratio(decibels: float) -> float:
     return 10 ** (decibels / 10)
 
 
-def _rank(values: np.ndarray, share: float) -> np.ndarray:
-    """Order statistic at `share` (0 to 1) of the rows; np.percentile costs ten times as much at this size."""
-    rank = int(share * (len(values) - 1))
-    return np.partition(values, rank, axis=0)[rank]
-
-
 def silence_gate(energy: np.ndarray, params: TfjpParams) -> np.ndarray:
     """True where a frame is silence: under the absolute floor, or in the low percentile *and* far under the loudest."""
-    low = min(float(_rank(energy, params.silence_percentile / 100)), float(energy.max()) * _ratio(-params.range_db))
+    rank = int(params.silence_percentile / 100 * (len(energy) - 1))
+    percentile = float(np.partition(energy, rank)[rank])
+    low = min(percentile, float(energy.max()) * _ratio(-params.range_db))
     return energy <= max(low, _ratio(params.silence_floor_db))
 
 
@@ -89,27 +87,55 @@ def edge_trim(energy: np.ndarray, params: TfjpParams) -> tuple[int, int]:
         start, stop = trimmed
 
 
-def noise_profile(analysis: Analysis, params: TfjpParams) -> np.ndarray | None:
-    """Power spectrum (BINS,) of the stationary noise, from the lowest-energy audible frames; None where there is none.
+def noise_profile(analysis: Analysis, rows: np.ndarray, params: TfjpParams) -> np.ndarray | None:
+    """Power spectrum (BINS,) of the stationary noise in the frames `rows`; None where there is none.
 
-    Frames under the absolute floor say nothing of the noise. The absolute stops: noise `range_db` under the loudest
-    frame is left alone; frames that only happen to be the quietest of a decay, or what an earlier subtraction left, are
-    not stationary; and noise that nothing stands out of is the sound itself.
+    It is the mean of the lowest-energy audible frames; those under the absolute floor say nothing of the noise. The
+    absolute stops: noise `range_db` under the loudest frame is left alone; frames that only happen to be the quietest
+    of a decay, or what an earlier subtraction left, are not stationary; and noise that nothing stands out of is the
+    sound itself.
     """
-    energy = analysis.energy
-    audible = np.flatnonzero(energy > _ratio(params.silence_floor_db))
-    count = max(_NOISE_FRAMES, round(len(audible) * params.noise_percentile / 100))
-    if len(audible) < 2 * count:
+    energy = analysis.energy[rows]
+    quiet = _quietest(energy, params)
+    if not len(quiet) or energy[quiet].mean() <= energy.max() * _ratio(-params.range_db):
         return None
-    quietest = audible[np.argpartition(energy[audible], count - 1)[:count]]
-    if energy[quietest].mean() <= energy.max() * _ratio(-params.range_db):
-        return None
-    frames = analysis.power[quietest]
+    quiet = rows[quiet]
+    frames = analysis.power[quiet]
     noise = frames.mean(axis=0)
     if np.exp(np.log(frames + _TINY).mean(axis=0)).sum() < _STEADY * noise.sum():
         return None
-    margin = analysis.bands[quietest].mean(axis=0) * _ratio(params.noise_margin_db)
-    return noise if (_rank(analysis.bands, _LOUD_SHARE) > margin).any() else None
+    margin = analysis.bands[quiet].mean(axis=0) * _ratio(params.noise_margin_db)
+    return noise if (analysis.bands[rows[_loudest(energy)]].mean(axis=0) > margin).any() else None
+
+
+def _quietest(energy: np.ndarray, params: TfjpParams) -> np.ndarray:
+    """Indices of the lowest-energy audible frames, none if they are half of all."""
+    audible = np.flatnonzero(energy > _ratio(params.silence_floor_db))
+    count = max(_NOISE_FRAMES, round(len(audible) * params.noise_percentile / 100))
+    if len(audible) < 2 * count:
+        return audible[:0]
+    return audible[np.argpartition(energy[audible], count - 1)[:count]]
+
+
+def _loudest(energy: np.ndarray) -> np.ndarray:
+    rank = int(_LOUD_SHARE * (len(energy) - 1))
+    return np.argpartition(energy, rank)[rank:]
+
+
+def settled(analysis: Analysis, rows: np.ndarray, noise: np.ndarray, params: TfjpParams) -> bool:
+    """Whether denoising the frames `rows` (neither the first nor the last of `analysis`) is not worth it.
+
+    It is not if their quietest would fall by less than `stable_db`, as the noise is stable, or their loudest by more
+    than half, as that is the sound. Only those frames are looked at, so a refusal is cheap.
+    """
+    energy = analysis.energy[rows]
+
+    def left(frames: np.ndarray) -> float:
+        power = analysis.power[frames]
+        gain = _gate(analysis.power[frames - 1] + power + analysis.power[frames + 1], noise, params)
+        return float((power * gain).sum() / power.sum())
+
+    return left(rows[_quietest(energy, params)]) > _ratio(-params.stable_db) or left(rows[_loudest(energy)]) < 0.5
 
 
 def denoise(power: np.ndarray, noise: np.ndarray, params: TfjpParams) -> np.ndarray:
@@ -119,72 +145,68 @@ def denoise(power: np.ndarray, noise: np.ndarray, params: TfjpParams) -> np.ndar
     gamma * noise is subtracted from it; elsewhere the gate closes to `noise_gain_db`.
     """
     gain = np.empty_like(power)
-    floor = np.float32(_ratio(params.noise_gain_db))
-    # At (1 + gamma) times the noise, where the gate closes, subtraction leaves this much.
-    closing = np.float32(1 / (1 + params.gamma))
-    subtracted = (-9 * params.gamma * noise).astype(np.float32)
     for row in range(0, len(power), ROWS):
         part = power[max(0, row - 1) : row + ROWS + 1]
         smooth = part.copy()
         smooth[1:] += part[:-1]
         smooth[:-1] += part[1:]
-        smooth = smooth[min(row, 1) :][:ROWS]
-        left = gain[row : row + ROWS]
-        np.add(smooth, _TINY, out=left)
-        left[:, 1:] += smooth[:, :-1]
-        left[:, :-1] += smooth[:, 1:]
-        np.maximum(left, noise, out=left)  # keeps the quotient finite; the gate is closed there anyway
-        np.divide(subtracted, left, out=left)
-        left += 1
-        left *= left > closing
-        np.maximum(left, floor, out=left)
+        gain[row : row + ROWS] = _gate(smooth[min(row, 1) :][:ROWS], noise, params)
     return gain
 
 
-def settled(before: np.ndarray, after: np.ndarray, params: TfjpParams) -> bool:
-    """Whether a round of denoising, which makes energies `after` of `before`, is not worth doing: the noise is stable.
+def _gate(smooth: np.ndarray, noise: np.ndarray, params: TfjpParams) -> np.ndarray:
+    """Power gains for the power summed over 3 frames."""
+    # At (1 + gamma) times the noise, where the gate closes, subtraction leaves this much.
+    closing = np.float32(1 / (1 + params.gamma))
+    left = smooth + _TINY
+    left[:, 1:] += smooth[:, :-1]
+    left[:, :-1] += smooth[:, 1:]
+    np.maximum(left, noise, out=left)  # keeps the quotient finite; the gate is closed there anyway
+    np.divide((-9 * params.gamma * noise).astype(np.float32), left, out=left)
+    left += 1
+    left *= left >= closing
+    return np.maximum(left, np.float32(_ratio(params.noise_gain_db)), out=left)
 
-    It is if the quiet audible frames would fall by less than `stable_db` (no stationary noise is left), or the loud
-    ones by more than half (what would go is the sound).
-    """
-    audible = before > _ratio(params.silence_floor_db)
-    before, after = before[audible], after[audible]
-    quiet = params.noise_percentile / 100
-    return bool(
-        _rank(after, quiet) > _rank(before, quiet) * _ratio(-params.stable_db)
-        or _rank(after, _LOUD_SHARE) < _rank(before, _LOUD_SHARE) / 2
-    )
 
-
-def core_locate(analysis: Analysis, params: TfjpParams) -> tuple[int, int]:
+def core_locate(energy: np.ndarray, bands: np.ndarray, params: TfjpParams) -> tuple[int, int]:
     """Half-open span of frames that maximises normalised energy over spectral entropy.
 
     A frame scores its energy relative to the loudest, over its spectral entropy (of 400 Hz bands, relative to a flat
     spectrum's), less what a flat spectrum scores at `range_db` under the loudest; the span is the one of the largest
     sum. Both terms are the frame's own, so a clip cut to its core is its core.
     """
-    share = analysis.bands + _TINY
+    share = bands + _TINY
     share /= share.sum(axis=1, keepdims=True)
     entropy = (share * np.log(share)).sum(axis=1) / -np.log(BANDS)
-    score = analysis.energy / analysis.energy.max() / np.maximum(entropy, _LEAST_ENTROPY)
+    score = energy / energy.max() / np.maximum(entropy, _LEAST_ENTROPY)
     total = np.zeros(len(score) + 1)
     np.cumsum(score - _ratio(-params.range_db), out=total[1:])
     stop = int(np.argmax(total - np.minimum.accumulate(total)))
     return int(np.argmin(total[: stop + 1])), stop
 
 
-def boundary_norm(span: tuple[int, int], frames: int, params: TfjpParams) -> tuple[int, int]:
-    """The span brought to a multiple of delta: up, into the frames after it, then before it; down where none exist.
+def boundary_norm(span: tuple[int, int], silent: np.ndarray, params: TfjpParams) -> np.ndarray:
+    """Indices of the frames of the span brought to a multiple of delta; `silent` says which of all frames may shrink.
 
-    The taper's length is added at either end first, where there are samples, so that it falls outside the span.
-    `frames` must be at least delta.
+    Up, into the frames after the span, then before it. Down where too few exist: out of the middle of its longest
+    silent run if that is long enough, else off its end. The taper's length is added at either end first, where there
+    are frames, so that it falls outside the span. At least delta of frames must exist.
     """
     step = params.delta_ms // FRAME_MS
     taper = -(-params.omega_ms // FRAME_MS)
-    start, stop = max(0, span[0] - taper), min(frames, span[1] + taper)
-    length = min(-(-(stop - start) // step), frames // step) * step
-    start = min(start, frames - length)
-    return start, start + length
+    start, stop = max(0, span[0] - taper), min(len(silent), span[1] + taper)
+    length = min(-(-(stop - start) // step), len(silent) // step) * step
+    surplus = stop - start - length
+    if surplus <= 0:
+        start = min(start, len(silent) - length)
+        return np.arange(start, start + length)
+    kept = np.arange(start, stop)
+    runs = silent_runs(silent[start:stop])
+    first, last = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
+    if last - first < surplus + 2:
+        return kept[:length]
+    middle = (first + last - surplus) // 2
+    return np.delete(kept, slice(middle, middle + surplus))
 
 
 def spec_smooth(samples: np.ndarray, params: TfjpParams) -> np.ndarray:
@@ -200,5 +222,10 @@ def spec_smooth(samples: np.ndarray, params: TfjpParams) -> np.ndarray:
         end = np.abs(samples[::direction][:length])
         if end[:rest].max(initial=0) > max(0.01 * end.max(initial=0), _AT_REST):
             tapered = samples.copy() if tapered is samples else tapered
-            tapered[::direction][:length] *= (0.5 - 0.5 * np.cos(np.pi / length * np.arange(length))).astype(np.float32)
+            tapered[::direction][:length] *= _rise(length)
     return tapered
+
+
+@cache
+def _rise(length: int) -> np.ndarray:
+    return (0.5 - 0.5 * np.cos(np.pi / length * np.arange(length))).astype(np.float32)

@@ -27,6 +27,7 @@ from pipeline.conditioning.operators import (
     noise_profile,
     settled,
     silence_cut,
+    silence_gate,
     spec_smooth,
 )
 from pipeline.conditioning.stft import HOP, Analysis, analyse, istft, power_of, stft, stft_rows
@@ -122,10 +123,9 @@ def _one_pass(state: _State, profile: Profile, params: TfjpParams) -> tuple[_Sta
     if profile == "sfx":
         kept, samples, rounds, reached = _sfx(state, params)
     else:
-        start, stop = edge_trim(state.analysis.energy[1:-1], params)
-        if profile != "speech":
-            start, stop = boundary_norm((start, stop), length // HOP, params)
-        kept = np.arange(start, stop)
+        span = edge_trim(state.analysis.energy[1:-1], params)
+        rigid = np.zeros(length // HOP, bool)
+        kept = np.arange(*span) if profile == "speech" else boundary_norm(span, rigid, params)
     runs = _runs(kept, length)
     if runs != ((0, length),):
         samples = splice(samples, runs, params)
@@ -138,27 +138,26 @@ def _one_pass(state: _State, profile: Profile, params: TfjpParams) -> tuple[_Sta
 
 
 def _sfx(state: _State, params: TfjpParams) -> tuple[np.ndarray, np.ndarray, int, bool]:
-    """Stages 1 to 3 and the span of stage 4: (kept blocks, denoised samples, rounds of denoising, K reached)."""
+    """Stages 1 to 4 but for the taper: (kept blocks, denoised samples, rounds of denoising, K reached)."""
     analysis, gains = state.analysis, None
     rows, rounds, reached = np.arange(1, len(state.samples) // HOP + 1), 0, False
     while True:
         rows = rows[silence_cut(analysis.energy[rows], params)]
-        inner = analysis.rows(rows)
-        noise = noise_profile(inner, params)
-        if noise is None:
-            break
-        gain = denoise(analysis.power, noise, params)
-        cleaned = analyse(analysis.power * gain)
-        if settled(inner.energy, cleaned.energy[rows], params):
+        noise = noise_profile(analysis, rows, params)
+        if noise is None or settled(analysis, rows, noise, params):
             break
         if rounds == params.max_iterations:
             reached = True
             break
+        gain = denoise(analysis.power, noise, params)
         gains = gain if gains is None else gains * gain
-        analysis, rounds = cleaned, rounds + 1
-    start, stop = boundary_norm(core_locate(inner, params), len(rows), params)
-    rows = rows[start:stop]
-    rows = rows[silence_cut(analysis.energy[rows], params, unit=params.delta_ms // FRAME_MS)]
+        analysis, rounds = analyse(analysis.power * gain), rounds + 1
+    energy = analysis.energy[rows]
+    core = core_locate(energy, analysis.bands[rows], params)
+    whole = len(rows)
+    rows = rows[boundary_norm(core, silence_gate(energy, params), params)]
+    if len(rows) < whole:
+        rows = rows[silence_cut(analysis.energy[rows], params, unit=params.delta_ms // FRAME_MS)]
     samples = state.samples
     if gains is not None:
         spectrum = stft(samples) if state.spectrum is None else state.spectrum

@@ -36,7 +36,7 @@ def longest_silence_ms(samples: np.ndarray, floor_db: float = -60.0) -> int:
 
 
 def expected(clip: np.ndarray, result: Conditioned) -> tuple[np.ndarray, np.ndarray]:
-    """(the clip's samples at their mapped places, mask of those that neither a taper nor a crossfade may have touched)."""
+    """(the clip's samples at their mapped places, mask of those that no taper or crossfade may have touched)."""
     placed = np.concatenate([clip[span.clip_start_sample : span.clip_end_sample] for span in result.spans])
     untouched = np.ones(len(placed), bool)
     untouched[:320] = untouched[-320:] = False
@@ -99,18 +99,18 @@ def test_every_promise_holds_on_esc10(esc10, profile):
 
 
 def test_clean_clips_of_esc10_keep_their_energy(esc10):
-    """Clean: the quietest twentieth of the frames lies 20 dB or more under the loudest frame's level, per 20 ms."""
+    """Clean: the quietest twentieth of the 20 ms blocks lies 30 dB or more under the loudest."""
     checked = 0
     for name, clip in esc10.items():
         levels = (clip[: len(clip) // 320 * 320].reshape(-1, 320).astype(np.float64) ** 2).mean(axis=1)
-        if np.percentile(levels, 5) > levels.max() / 1_000:
+        if np.percentile(levels, 5) > levels.max() / 1000:
             continue
         result = condition(clip, profile="sfx", params=PARAMS)
         placed, _ = expected(clip, result)
         loss_db = 10 * np.log10(np.sum(placed.astype(np.float64) ** 2) / np.sum(result.samples.astype(np.float64) ** 2))
         assert loss_db < 1, name
         whole_db = 10 * np.log10(np.sum(clip.astype(np.float64) ** 2) / np.sum(placed.astype(np.float64) ** 2))
-        assert whole_db < 1, name
+        assert whole_db < 0.6, name
         checked += 1
     assert checked > 80
 
@@ -202,6 +202,20 @@ def test_long_inner_silence_is_cut_and_both_events_stay_in_place():
     assert result.to_output(2 * RATE + RATE // 2) is None
     gap = result.to_output(4 * RATE) - result.to_output(RATE + 3199)
     assert gap <= 4800
+
+
+def test_no_event_is_dropped_to_reach_a_whole_step():
+    """Ticks with long pauses: the length is brought down in a pause, not by losing the last tick."""
+    rng = np.random.default_rng(6)
+    for pause in range(6_000, 16_000, 1_370):
+        clip = np.zeros(5 * RATE, np.float32)
+        starts = np.arange(1_000, len(clip) - 400, pause)
+        for start in starts:
+            clip[start : start + 400] = 0.5 * rng.standard_normal(400)
+        result = condition(clip, profile="sfx", params=PARAMS)
+        assert_sound(clip, result, "sfx")
+        places = [result.to_output(int(start) + 200) for start in starts]
+        assert None not in places
 
 
 def test_inner_joins_do_not_click():
