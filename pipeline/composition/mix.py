@@ -10,10 +10,9 @@ import numpy as np
 
 from pipeline.composition.loudness import (
     PEAK_CONTEXT,
+    Meter,
     active_energy,
-    frame_energies,
     gain,
-    integrated,
     measure,
     near_true_peak,
     round_db,
@@ -176,12 +175,12 @@ def _finish(draft: Composition, *, most_db: float) -> Composition:
     kept = np.empty(total, np.float32) if total <= KEPT_SAMPLES else None
     buffer = np.empty(BLOCK_SAMPLES, np.float32)
     peaks: list[float] = []
-    energies: list[np.ndarray] = []
+    meter = Meter()
     for lo in range(0, total, BLOCK_SAMPLES):
         hi = min(lo + BLOCK_SAMPLES, total)
         block = draft._render(lo, hi, buffer[: hi - lo] if kept is None else kept[lo:hi])
         peaks.append(float(max(block.max(), -block.min())))
-        energies.append(frame_energies(block))
+        meter.add(block)
     if not np.isfinite(peaks).all():
         raise BadInput(f"{_not_finite(draft.timeline)!r} has samples that are NaN or infinite; leave out the clip")
     peak = max(*peaks, 1e-9)
@@ -194,8 +193,7 @@ def _finish(draft: Composition, *, most_db: float) -> Composition:
     if kept is not None and stream_gain_db < 0:
         kept *= gain(stream_gain_db)
 
-    factor = float(gain(stream_gain_db))
-    lufs = integrated(np.concatenate(energies) * factor**2)
+    lufs = meter.integrated(stream_gain_db)
     seams = measure_seams(
         read if kept is not None else lambda lo, hi: read(lo, hi) * gain(stream_gain_db),
         _seam_places(draft.timeline, draft._sources, draft._fade_samples),
@@ -203,7 +201,7 @@ def _finish(draft: Composition, *, most_db: float) -> Composition:
     )
     quality = draft.quality.model_copy(
         update={
-            "peak_dbfs": 2 * to_db(peak * factor),
+            "peak_dbfs": 2 * to_db(peak) + stream_gain_db,
             "lufs": lufs if math.isfinite(lufs) else None,
             "max_seam_jump": max((seam.jump for seam in seams), default=None),
         }

@@ -19,6 +19,10 @@ _ZONE_FRAMES = 8
 _ZONES = 3
 _WINDOW = _ZONES * _ZONE_FRAMES * _HOP + _FRAME
 _FLOOR_POWER = 1e-6
+_MIN_CORRELATION = -0.5
+"""Opposite signals cancel; below this making up for it would only amplify what is left."""
+_BATCH = 64
+"""Joins measured at once, to bound memory."""
 _MIN_LEVEL_REFERENCE_DB = 1.0
 _MIN_FLUX_REFERENCE = 0.1
 
@@ -73,7 +77,7 @@ def crossfade_gains(
     # Both energies under the same weight, fade_out * fade_in, so that identical signals give exactly r = 1.
     energy = float(np.dot(faded_tail**2, fade_in / fade_out)) * float(np.dot(faded_head**2, fade_out / fade_in))
     r = float(np.dot(faded_tail, faded_head)) / energy**0.5 if energy > 0 else 0.0
-    r = min(max(r, 0.0), 1.0)
+    r = min(max(r, _MIN_CORRELATION), 1.0)
     norm = 1 / np.sqrt(fade_out**2 + fade_in**2 + 2 * r * fade_out * fade_in)
     return out_gain * norm, in_gain * norm
 
@@ -98,19 +102,16 @@ def measure_seams(
             are left out.
     """
     half = _WINDOW // 2
-    inside = [(s, kind) for s, kind in seams if half <= s <= total_samples - half]
+    inside: list[tuple[int, SeamKind]] = [
+        (place, kind) for place, kind in seams if half <= place <= total_samples - half
+    ]
     if not inside:
         return ()
-    windows = np.stack([read(s - half, s + half) for s, _ in inside])
-    frames = np.lib.stride_tricks.sliding_window_view(windows, _FRAME, axis=1)[:, ::_HOP] * _window()
-    power = np.einsum("ijk,ijk->ij", frames, frames) / float(np.dot(_window(), _window()))
-    level = np.abs(np.diff(10 * np.log10(power + _FLOOR_POWER), axis=1))
-    spectrum = np.asarray(scipy.fft.rfft(frames, axis=2))
-    magnitude = np.sqrt(spectrum.real**2 + spectrum.imag**2 + _FLOOR_POWER)
-    weight = magnitude.sum(axis=2)
-    flux = np.abs(np.diff(magnitude, axis=1)).sum(axis=2) / (weight[:, 1:] + weight[:, :-1])
-
-    levels, fluxes = (x.reshape(-1, _ZONES, _ZONE_FRAMES).max(axis=2) for x in (level, flux))
+    parts = [
+        _changes(np.stack([read(place - half, place + half) for place, _ in inside[k : k + _BATCH]]))
+        for k in range(0, len(inside), _BATCH)
+    ]
+    levels, fluxes = (np.concatenate(values) for values in zip(*parts, strict=True))
     level_reference = max(float(np.median(levels[:, ::2])), _MIN_LEVEL_REFERENCE_DB)
     flux_reference = max(float(np.median(fluxes[:, ::2])), _MIN_FLUX_REFERENCE)
     jumps = np.maximum(levels[:, 1] / level_reference, fluxes[:, 1] / flux_reference)
@@ -118,6 +119,19 @@ def measure_seams(
         Seam(place, kind, float(levels[i, 1]), float(fluxes[i, 1]), float(jumps[i]))
         for i, (place, kind) in enumerate(inside)
     )
+
+
+def _changes(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Largest change of level (dB) and largest flux in each zone of each window, shape (windows, zones)."""
+    frames = np.lib.stride_tricks.sliding_window_view(windows, _FRAME, axis=1)[:, ::_HOP] * _window()
+    power = np.einsum("ijk,ijk->ij", frames, frames) / float(np.dot(_window(), _window()))
+    level = np.abs(np.diff(10 * np.log10(power + _FLOOR_POWER), axis=1))
+    squares = np.square(np.asarray(scipy.fft.rfft(frames, axis=2)).view(np.float32))
+    magnitude = np.sqrt(squares[..., ::2] + squares[..., 1::2] + _FLOOR_POWER)
+    weight = magnitude.sum(axis=2)
+    flux = np.abs(np.diff(magnitude, axis=1)).sum(axis=2) / (weight[:, 1:] + weight[:, :-1])
+    level, flux = (x.reshape(-1, _ZONES, _ZONE_FRAMES).max(axis=2) for x in (level, flux))
+    return level, flux
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ class Element:
     role: Role = "foreground"
     gap_samples: int | None = None
     """Foreground: exact silence between the latest end so far and this one; negative overlaps (barge-in). None joins
-    it to the one before by a crossfade; the first element then starts right after the lead."""
+    it to the one before by a crossfade. The first element never overlaps the lead."""
     whole_stream: bool = False
     """Tile or cut to the length of the stream; never foreground."""
     gain_db: float | None = None
@@ -117,7 +117,7 @@ def lay_out(
         size = clip_end - clip_start
         join = 0
         if element.gap_samples is not None:
-            begin = end + element.gap_samples
+            begin = end + (element.gap_samples if previous else max(element.gap_samples, 0))
             if begin < start:
                 raise BadInput(
                     f"{element.key!r} has a gap of {element.gap_samples!r} samples and would begin at {begin}, "
