@@ -271,8 +271,8 @@ class _Planner:
             new = sound.name not in bed and sound.say not in taken
             if short_enough and new and not sound.bag_only and self._benign(sound):
                 offers.append((sound, RENDERED_SHARE * weight(sound)))
-        clips = np.array([isinstance(offer, _Known) and bool(offer.annotation.clip_id) for offer, _ in offers])
-        weights = np.array([weight for _, weight in offers])
+        clips = np.array([isinstance(o, _Known) and bool(o.annotation.clip_id) for o, _ in offers], dtype=bool)
+        weights = np.array([weight for _, weight in offers], dtype=float)
         real, other = weights * clips, weights * ~clips
         from_bag = self.rng.random() < FROM_BAG and real.max(initial=0) >= POOR
         weights = real if real.any() and (from_bag or not other.any()) else other

@@ -177,7 +177,8 @@ def _sound(name: str, entry: dict[str, Any]) -> Sound:
     tags, say, how = _items(entry["tags"]), entry["say"], _items(entry["how"])
     bed = entry.get("bed", False)
     # Ways to say it that the embedded synthesizer understands are the only ones used where there are any.
-    rendered = {h: kind for h in how if (kind := renders(f"{say}, {h}", tags, bed=False))}
+    found = {h: kind for h in how if (kind := renders(f"{say}, {h}", tags, bed=False))}
+    rendered = {h: kind for h, kind in found.items() if entry.get("bag") or KINDS[kind].criterion is None}
     low, high = entry["s"]
     rendered_s = None
     if rendered:

@@ -27,8 +27,13 @@ PLACE = re.compile(
     re.IGNORECASE,
 )
 TIME_PHRASE = re.compile(
-    rf"\b((in|at|on|by|during|around|near)\s+)?((the|a|an|one)\s+)?((\w+)\s+){{0,2}}?({TIME.pattern})", re.IGNORECASE
+    r"\b((in|at|on|by|during|around|near|past|from|through)\s+)?((the|a|an|one)\s+)?"
+    r"((early|late|very|bright|quiet|calm|busy|cold|warm|hot|cool|dark|clear|rainy|stormy|sunny|foggy|snowy|windy|"
+    r"spring|summer|autumn|winter|weekday|weekend|middle of the|(mon|tues|wednes|thurs|fri|satur|sun)day)\s+){0,3}"
+    rf"({TIME.pattern})",
+    re.IGNORECASE,
 )
+"""A time with the preposition that belongs to it, which names no place."""
 ADMITTED = re.compile(
     r"\b(through|outside|outdoors|muffled|distant|far|beyond|against|window|open|opened|opening|door|heard from|"
     r"from inside|from a house|indoors)\b|窗|门|外|远",
