@@ -1,0 +1,301 @@
+"""What every sub-task builds its stream from: a bag, a scene around wanted sounds, steps, and texts from the banks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeVar
+
+import numpy as np
+
+from pipeline.errors import SceneRejected
+from pipeline.planning.annotations import Annotation
+from pipeline.planning.banks import bank
+from pipeline.planning.phrases import Phrase, phrase_of
+from pipeline.planning.scripted import PlannedScene, SceneRequest, Wanted, identify, plan_scene
+from pipeline.synthesis.kinds import KINDS
+from schemas.plan import MAX_SUB_EVENTS, PairCue, PlannedReply, Refinement, ScenePlan, Step, StreamPlan, Utterance
+from schemas.recipe import Recipe
+from schemas.taxonomy import ABILITY_OF, AuditLabel, Criterion, EventKind
+
+Language = Literal["en", "zh"]
+T = TypeVar("T")
+
+_AN = re.compile(r"\b([Aa])(?= (?!one\b|uni|use)[aeiou])")
+
+LONGEST_S = 8.0
+"""Longest foreground sound that a task asks for; longer clips are cut."""
+WORD_S, CHARACTER_S = 0.4, 0.25
+"""Spoken length of an English word and a Chinese character, for the budget of a stream."""
+
+
+class AuditLike(Protocol):
+    """What the silence auditor says of a sound."""
+
+    @property
+    def label(self) -> AuditLabel: ...
+
+    @property
+    def criterion(self) -> Criterion | None: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
+Auditor = Callable[..., AuditLike]
+"""`audit(caption, tags, *, scenario, neighbours, policy)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One stream to be planned: what was asked for and what there is to plan with."""
+
+    sub_task: str
+    bag: tuple[Annotation, ...]
+    recipe: Recipe
+    rng: np.random.Generator
+    audit: Auditor
+    pair: bool
+    language: Language
+    duration_s: float
+    background: int
+
+    def pick(self, options: Sequence[T]) -> T:
+        """One of `options`, evenly."""
+        return options[int(self.rng.integers(len(options)))]
+
+    def chance(self, probability: float) -> bool:
+        """True with `probability`."""
+        return bool(self.rng.random() < probability)
+
+    def say(self, kind: str, **words: str) -> str:
+        """One wording of the bank `instructions` in the stream's language, its gaps filled."""
+        text: str = self.pick(bank("instructions")[kind][self.language])
+        filled = text.format(**words, **{k.capitalize(): capital(v) for k, v in words.items()})
+        return _AN.sub(r"\1n", filled)
+
+    def number(self, n: int) -> str:
+        """A small number in words."""
+        return bank("instructions")["numbers"][self.language][n]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sound a task may ask for, with the words for it."""
+
+    annotation: Annotation
+    phrase: Phrase
+
+    def wanted(self, *, at: float | None = None, single: bool = False) -> Wanted:
+        """The sound as a foreground sub-event; `single` asks for one occurrence of it."""
+        a = self.annotation
+        length = a.single_s if single and a.single_s else a.duration_s
+        return Wanted(
+            a.caption, a.tags, a.kind, float(np.clip(length, 0.2, LONGEST_S)), at, self.phrase.sound.replace("_", " ")[:60]
+        )
+
+
+def rendered(kind: str, rng: np.random.Generator) -> Annotation:
+    """A procedural kind as if it were a clip of the bag."""
+    spec = KINDS[kind]
+    low, high = spec.duration_s
+    length = float(rng.uniform(low, max(low, min(high, LONGEST_S))))
+    return Annotation(
+        clip_id="",
+        caption=spec.captions[int(rng.integers(len(spec.captions)))],
+        tags=spec.tags,
+        kind=spec.kind,
+        duration_s=length,
+        single_s=None if spec.sustained else length,
+        label="respond" if spec.criterion else "silent",
+        criterion=spec.criterion,
+        sustained=spec.sustained,
+    )
+
+
+def benign(task: Task, accept: Callable[[Candidate], bool]) -> list[Candidate]:
+    """Benign sounds of the bag that can be named and that `accept` admits, one per sound; rendered ones if there are none."""
+
+    def named(annotations: Iterable[Annotation]) -> list[Candidate]:
+        found: dict[str, Candidate] = {}
+        for a in annotations:
+            if a.label != "silent" or a.kind == "speech":
+                continue
+            phrase = phrase_of(a.caption, a.tags, language=task.language)
+            if phrase is None or phrase.group == "danger" or (task.language == "zh" and phrase.zh is None):
+                continue
+            candidate = Candidate(a, phrase)
+            if accept(candidate):
+                found.setdefault(phrase.sound, candidate)
+        return list(found.values())
+
+    return named(task.bag) or named(rendered(kind, task.rng) for kind in KINDS if KINDS[kind].criterion is None)
+
+
+def trigger(task: Task, criterion: Criterion, *, named: bool = False) -> Candidate:
+    """A sound of the criterion, from the bag where it has one, else one that can be rendered; the audit agrees."""
+    own = [a for a in task.bag if a.label == "respond" and a.criterion == criterion and a.kind == "sfx"]
+    kinds = [name for name, kind in KINDS.items() if kind.criterion == criterion]
+    for _ in range(20):
+        if own and task.chance(0.7):
+            annotation, spoken = task.pick(own), ""
+        else:
+            spoken = task.pick(kinds)
+            annotation = rendered(spoken, task.rng)
+        judged = task.audit(annotation.caption, annotation.tags, policy=task.recipe.policy)
+        if judged.label != "respond" or judged.criterion != criterion:
+            continue
+        phrase = phrase_of(annotation.caption, annotation.tags, language=task.language)
+        if named and (phrase is None or phrase.group != "danger"):
+            continue
+        sound = identify(annotation.caption, annotation.tags, spoken.replace("_", " "))
+        name = spoken or (sound.name if sound else annotation.caption[:40])
+        return Candidate(annotation, replace(phrase, sound=name) if phrase and not named else phrase or _unnamed(name))
+    raise SceneRejected("planning", f"no sound of the criterion {criterion!r} passes the audit: add clips or allow more")
+
+
+def _unnamed(name: str) -> Phrase:
+    return Phrase(name, name.replace("_", " "), None, None, None, None, None)
+
+
+def compose(
+    task: Task, wanted: Sequence[Wanted], *, speech: Sequence[str] = (), avoid: Sequence[Candidate] = ()
+) -> PlannedScene:
+    """A scene around `wanted` that fills what the stream's duration leaves, without sounds like `avoid`.
+
+    Raises SceneRejected where no setting admits it, a sound in it is worth a reply nobody wants, or one of `avoid` got in.
+    """
+    gap_s = sum(task.recipe.timing.gap_s.bounds) / 2
+    own_s = sum(w.duration_s + gap_s for w in wanted) + sum(spoken_s(text) + gap_s for text in speech)
+    lengths = [min(a.duration_s, 6.0) for a in task.bag if a.label == "silent"]
+    each_s = (float(np.mean(lengths)) if lengths else 3.0) * 0.8 + gap_s
+    room = MAX_SUB_EVENTS - 1 - task.background - len(wanted)
+    count = int(np.clip(round((task.duration_s - own_s) / each_s), min(2, room), room))
+    tags = frozenset(t for c in avoid for t in c.annotation.tags) | frozenset(
+        t for c in avoid if (s := identify(c.annotation.caption, c.annotation.tags)) for t in s.tags
+    )
+    planned = plan_scene(
+        [a for a in task.bag if a.label == "silent"],
+        SceneRequest(
+            foreground=count,
+            background=task.background,
+            duration_s=max(task.duration_s, own_s + 2 * each_s),
+            wanted=tuple(wanted),
+            avoid_tags=tags,
+            language=task.language,
+        ),
+        rng=task.rng,
+    )
+    known = (identify(c.annotation.caption, c.annotation.tags, c.phrase.sound.replace("_", " ")) for c in avoid)
+    sounds = {sound.name for sound in known if sound is not None}
+    for i, event in enumerate(planned.scene.sub_events):
+        if i in planned.wanted:
+            continue
+        heard = identify(event.brief_description.split(",")[0], planned.refinements[i].accept_tags, event.name)
+        if heard is not None and heard.name in sounds:
+            raise SceneRejected("planning", f"sub-event {event.name!r} could be taken for a target; draw another scene")
+        judged = judge(task, planned.scene, planned.refinements, i)
+        if judged.label != "silent":
+            raise SceneRejected("planning", f"sub-event {event.name!r} is {judged.label}: {judged.reason}")
+    return planned
+
+
+def judge(task: Task, scene: ScenePlan, refinements: Sequence[Refinement], index: int) -> AuditLike:
+    """The audit of one sub-event in its scene, with the foreground sub-events before and after as neighbours."""
+    order = foreground(scene)
+    beside: list[str] = []
+    if index in order:
+        place = order.index(index)
+        beside = [_itself(scene.sub_events[i].brief_description) for i in order[max(0, place - 1) : place + 2] if i != index]
+    return task.audit(
+        _itself(scene.sub_events[index].brief_description),
+        refinements[index].accept_tags,
+        scenario=scene.scenario,
+        neighbours=beside,
+        policy=task.recipe.policy,
+    )
+
+
+def _itself(description: str) -> str:
+    # The room's words ("above the water") are no part of the sound.
+    return description.partition(", heard in ")[0]
+
+
+def foreground(scene: ScenePlan) -> list[int]:
+    """Indices of the foreground sub-events, in temporal order."""
+    return [i for i, event in enumerate(scene.sub_events) if event.role == "foreground"]
+
+
+def steps_of(
+    task: Task,
+    scene: ScenePlan,
+    refinements: Sequence[Refinement],
+    answered: Mapping[int, Step],
+    *,
+    quiet: bool | None = None,
+) -> list[Step]:
+    """A step per foreground sub-event: the `answered` ones as given, the others silent or none.
+
+    `quiet` says whether the stream carries verified silence; drawn with the recipe's `p_silent` where None.
+    """
+    verified = task.chance(task.recipe.p_silent) if quiet is None else quiet
+    return [
+        answered.get(i)
+        or Step(
+            source="event",
+            index=i,
+            sub_task=task.sub_task,
+            decision="silent" if verified else "none",
+            reason=judge(task, scene, refinements, i).reason if verified else "",
+        )
+        for i in foreground(scene)
+    ]
+
+
+def spoken(task: Task, index: int, reply: str | None = None) -> Step:
+    """A step for utterance `index`; without a reply it is an instruction, which is not answered by itself."""
+    if reply is None:
+        reason = "instruction: nothing to answer yet"
+        return Step(source="speech", index=index, sub_task=task.sub_task, decision="silent", reason=reason)
+    return Step(
+        source="speech", index=index, sub_task=task.sub_task, decision="respond", reply=PlannedReply(text=reply),
+        reason="question: answered at its end",
+    )  # fmt: skip
+
+
+def stream(
+    task: Task,
+    planned: PlannedScene,
+    steps: Sequence[Step],
+    *,
+    dialogue: Sequence[str] = (),
+    targets: Sequence[int] = (),
+    pair: PairCue | None = None,
+) -> StreamPlan:
+    """The finished plan."""
+    kinds: tuple[EventKind, ...] = planned.kinds
+    return StreamPlan(
+        ability=ABILITY_OF[task.sub_task],
+        sub_task=task.sub_task,
+        language=task.language,
+        setting=planned.setting,
+        scene=planned.scene,
+        refinements=planned.refinements,
+        kinds=kinds,
+        dialogue=tuple(Utterance(text=text, language=task.language) for text in dialogue),
+        steps=tuple(steps),
+        targets=tuple(targets),
+        pair=pair,
+    )
+
+
+def spoken_s(text: str) -> float:
+    """Rough spoken length of a text."""
+    chinese = sum("\u3400" <= c <= "\u9fff" for c in text)
+    return chinese * CHARACTER_S + len(text.split()) * WORD_S * (chinese == 0)
+
+
+def capital(text: str) -> str:
+    """The text with its first letter large."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,133 @@
+"""Proactive response: a danger nobody asked about, among benign sounds; alone or with its benign counterpart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from pipeline.errors import SceneRejected
+from pipeline.planning.banks import bank
+from pipeline.planning.blocks import Candidate, Task, compose, judge, rendered, steps_of, stream, trigger
+from pipeline.planning.phrases import Phrase
+from pipeline.planning.scripted import PlannedScene
+from pipeline.planning.validator import validate_scene
+from pipeline.synthesis.kinds import COUNTERPARTS, KINDS, match_kind, words
+from schemas.plan import PairCue, PlannedReply, Step, StreamPlan
+from schemas.taxonomy import CRITERION_OF_TASK, Criterion
+
+P_SECOND = 0.25
+"""Share of long streams with a second danger."""
+LONG_S = 45.0
+SLOT = 2.0
+"""A pair's slot, in lengths of the longer cue: a grounded clip may be twice as long as planned."""
+
+
+def proactive(task: Task) -> tuple[StreamPlan, ...]:
+    """One stream, or both of a pair, with the trigger answered at its end and nothing else answered."""
+    criterion = cast(Criterion, CRITERION_OF_TASK[task.sub_task])
+    return _pair(task, criterion) if task.pair else (_single(task, criterion),)
+
+
+def warning(task: Task, criterion: Criterion, cue: Candidate) -> PlannedReply:
+    """A reply to the danger: what was heard and what to do about it."""
+    families = bank("replies")[criterion]
+    sources = (cue.phrase.sound.replace("_", " "), cue.annotation.caption, " ".join(cue.annotation.tags))
+    found = (family for text in sources for family in families.values() if _names(family["words"], words(text)))
+    family = next(found, families["any"])
+    space = "" if task.language == "zh" else " "
+    text = space.join((task.pick(family["heard"][task.language]), task.pick(family["do"][task.language])))
+    return PlannedReply(text=text, emotion="urgent")
+
+
+def _names(listed: str, said: Sequence[str]) -> bool:
+    """Whether the text has a word that starts like one of a family's, or all words of one of its phrases."""
+    starts = [part.split() for part in listed.split(";") if part.strip()]
+    return any(all(any(word.startswith(start) for word in said) for start in phrase) for phrase in starts)
+
+
+def answer(task: Task, planned: PlannedScene, index: int, criterion: Criterion, reply: PlannedReply) -> Step:
+    """The step of a trigger; its audit in the scene must give the criterion."""
+    judged = judge(task, planned.scene, planned.refinements, index)
+    if judged.label != "respond" or judged.criterion != criterion:
+        name = planned.scene.sub_events[index].name
+        raise SceneRejected("planning", f"trigger {name!r} is {judged.label} ({judged.criterion}) here: {judged.reason}")
+    return Step(
+        source="event", index=index, sub_task=task.sub_task, decision="respond", reply=reply,
+        criterion=criterion, reason=judged.reason, safety=True,
+    )  # fmt: skip
+
+
+def _single(task: Task, criterion: Criterion) -> StreamPlan:
+    cues = [trigger(task, criterion)]
+    if task.duration_s >= LONG_S and task.chance(P_SECOND):
+        second = trigger(task, criterion)
+        if second.phrase.sound != cues[0].phrase.sound:
+            cues.append(second)
+    places = (float(task.rng.uniform(0.15, 1.0)),) if len(cues) == 1 else (0.3, 0.9)
+    planned = compose(task, [c.wanted(at=at) for c, at in zip(cues, places, strict=True)], avoid=cues)
+    answered = {
+        i: answer(task, planned, i, criterion, warning(task, criterion, cue))
+        for i, cue in zip(planned.wanted, cues, strict=True)
+    }
+    steps = steps_of(task, planned.scene, planned.refinements, answered)
+    return stream(task, planned, steps, targets=planned.wanted)
+
+
+def _pair(task: Task, criterion: Criterion) -> tuple[StreamPlan, StreamPlan]:
+    """Both cues are planned into one scene, so that its place admits either; each side keeps one of them."""
+    danger = trigger(task, criterion)
+    harmless = _counterpart(task, danger)
+    at = float(task.rng.uniform(0.2, 1.0))
+    both = compose(task, [danger.wanted(at=at), harmless.wanted(at=at)], avoid=[danger])
+    respond, cue = _keep(both, 0)
+    silent, _ = _keep(both, 1)
+    for side in (respond, silent):
+        validate_scene(side.scene, side.refinements, duration_s=max(e.rough_duration_s for e in side.scene.sub_events))
+    judged = judge(task, silent.scene, silent.refinements, cue)
+    if judged.label != "silent":
+        raise SceneRejected("planning", f"counterpart {harmless.annotation.caption!r} is {judged.label}: {judged.reason}")
+    answered = answer(task, respond, cue, criterion, warning(task, criterion, danger))
+    unanswered = Step(source="event", index=cue, sub_task=task.sub_task, decision="silent", reason=judged.reason)
+    steps = steps_of(task, respond.scene, respond.refinements, {cue: answered})
+    place = next(i for i, step in enumerate(steps) if step.index == cue)
+    slot_s = round(SLOT * max(side.scene.sub_events[cue].rough_duration_s for side in (respond, silent)), 2)
+    others = [*steps[:place], unanswered, *steps[place + 1 :]]
+    return (
+        stream(task, respond, steps, targets=(cue,), pair=PairCue(step=place, side="respond", slot_s=slot_s)),
+        stream(task, silent, others, targets=(cue,), pair=PairCue(step=place, side="silent", slot_s=slot_s)),
+    )
+
+
+def _keep(planned: PlannedScene, wanted: int) -> tuple[PlannedScene, int]:
+    """The scene with one of its two wanted sub-events, at the place of the first; rules that bind either are dropped."""
+    place, other = planned.wanted
+    kept = planned.wanted[wanted]
+    names = {planned.scene.sub_events[i].name for i in planned.wanted}
+    order = [kept if i == place else i for i in range(len(planned.scene.sub_events)) if i != other]
+    scene = planned.scene.model_copy(
+        update={
+            "sub_events": tuple(planned.scene.sub_events[i] for i in order),
+            "constraints": tuple(c for c in planned.scene.constraints if not {c.first, c.second} & names),
+        }
+    )
+    cue = order.index(kept)
+    one_side = replace(
+        planned,
+        scene=scene,
+        refinements=tuple(planned.refinements[i] for i in order),
+        kinds=tuple(planned.kinds[i] for i in order),
+        wanted=(cue,),
+    )
+    return one_side, cue
+
+
+def _counterpart(task: Task, danger: Candidate) -> Candidate:
+    """A benign sound in the danger's stead: its counterpart, or any short everyday sound that fits anywhere."""
+    kind = match_kind(danger.annotation.caption, danger.annotation.tags)
+    usual = COUNTERPARTS.get(danger.phrase.sound) or COUNTERPARTS.get(kind or "")
+    free = ("throat_clear", "glass_set_down", "keys_jangle", "laughter", "page_turn", "can_opening", "zipper", "yawn")
+    chosen = usual if usual and task.chance(0.75) else task.pick(free)
+    annotation = rendered(chosen, task.rng)
+    name = KINDS[chosen].name
+    return Candidate(annotation, Phrase(name, annotation.caption, None, None, None, None, None))
