@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile as sf
 
-from pipeline.annotation.audit import AUDITOR, audit
+from pipeline.annotation.audit import AUDITOR_NAME, AUDITOR_VERSION, audit
 from pipeline.annotation.responses import Judged, Labels, label
 from pipeline.composition.mix import Composition, NoiseTrack, compose
 from pipeline.composition.timeline import Element, Timeline, lay_out, lengthened
@@ -343,7 +343,7 @@ def _provenance(draft: Draft, tools: Tools) -> Provenance:
         refiner=planner,
         responder=planner,
         verifier=Agent(name=VERIFIER[0], version=VERIFIER[1]),
-        auditor=Agent(name=AUDITOR[0], version=AUDITOR[1]),
+        auditor=Agent(name=AUDITOR_NAME, version=AUDITOR_VERSION),
         audits=tuple(_audits(draft, tools)),
         grounding=tuple(
             GroundingRecord(

@@ -8,7 +8,7 @@ none left -> render the fallback caption, verified by the same rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,8 +108,7 @@ def ground(
         SceneRejected: no offer passed, and no generator could make the sound.
     """
     records: list[CandidateRecord] = []
-    for offer in offers:
-        material = _cut(library, offer, target, rng)
+    for material in _candidates(target, offers, library, rng):
         verdict = verify(target, _evidence(material))
         records.append(_record(material, verdict))
         if verdict.verdict == "reprocess":
@@ -118,14 +117,19 @@ def ground(
             records.append(_record(material, verdict))
         if verdict.verdict == "accept":
             return Grounded(target, material, verdict, tuple(records))
-    material = _synthesize(target, rng)
-    verdict = verify(target, _evidence(material))
-    records.append(_record(material, verdict))
-    if verdict.verdict != "accept":
-        raise SceneRejected(
-            "grounding", f"{target.sub_event.name!r}: synthesized sound {verdict.verdict}ed, {verdict.reason}"
-        )
-    return Grounded(target, material, verdict, tuple(records))
+    reasons = "; ".join(record.reason for record in records) or "nothing was offered"
+    raise SceneRejected("grounding", f"{target.sub_event.name!r}: {reasons}; and no generator could make it")
+
+
+def _candidates(
+    target: Target, offers: Sequence[Offer], library: Library, rng: np.random.Generator
+) -> Iterator[Material]:
+    """Offered clips, best first, and when they are exhausted a synthesized sound."""
+    for offer in offers:
+        yield _cut(library, offer, target, rng)
+    generated = _synthesize(target, rng)
+    if generated is not None:
+        yield generated
 
 
 def _cut(library: Library, offer: Offer, target: Target, rng: np.random.Generator) -> Material:
@@ -182,17 +186,13 @@ def _whole_occurrences(clip: Clip, longest: int, shortest: float) -> list[tuple[
     return spans
 
 
-def _synthesize(target: Target, rng: np.random.Generator) -> Material:
-    """Render the fallback caption; what comes out is described by what was rendered, not by the caption."""
+def _synthesize(target: Target, rng: np.random.Generator) -> Material | None:
+    """Render the fallback caption, None where nothing resembles it; what comes out is described by what was rendered, not by the caption."""
     planned = target.sub_event.rough_duration_s
     sustained = True if target.sustained else None
     name = kinds.match_kind(target.refinement.fallback_caption, target.refinement.accept_tags, sustained=sustained)
     if name is None:
-        raise SceneRejected(
-            "grounding",
-            f"{target.sub_event.name!r}: no clip was accepted and no procedural sound resembles "
-            f"{target.refinement.fallback_caption!r}",
-        )
+        return None
     kind = kinds.KINDS[name]
     rendering = Rendering(name, int(rng.integers(2**63)), min(planned, target.max_duration_s or planned))
     samples = rendering.samples()

@@ -90,7 +90,7 @@ class RuleVerifier:
             return Verdict("reject", f"identity: score {evidence.score:.3f} is below {self.params.min_score:.3f}")
         if target.single and evidence.occurrences != 1:
             return Verdict("reject", f"identity: {evidence.occurrences} occurrences where one is counted")
-        foreign = (tags & CONFLICTING_TAGS) - accepted
+        foreign = (tags & CONFLICTING_TAGS) - accepted - {str(target.kind)}
         if foreign:
             around = tuple(n for n in (target.previous, target.next) if n)
             return Verdict("reject", f"cleanliness: also holds {sorted(foreign)}", around)
