@@ -134,7 +134,7 @@ def fit(setting: Setting, sound: Sound) -> Fit:
         return Fit(1.0)
     if sound.name in setting.maybe:
         return Fit(0.7)
-    return Fit(0.4 if sound.free else 0.0)
+    return Fit(0.4 if sound.free or sound.name in setting.beds else 0.0)
 
 
 def indoors(scenario: str) -> bool | None:
