@@ -25,6 +25,8 @@ RATE = 16_000
 FADE_SAMPLES = 80  # 5 ms: no click at either end, short enough to keep an attack
 
 SILENCE = 10 ** (-50 / 20)  # of the peak: what comes after the last sample above it is no part of a sound
+PAUSE_SAMPLES = 800  # 50 ms before and after a one-shot, as a careful recordist leaves
+HUSH = 10 ** (-70 / 20)  # of the peak: the recordist's noise floor
 
 KINDS: Mapping[str, SoundKind] = MappingProxyType({key: SOUNDS[key][0] for key in sorted(SOUNDS)})
 
@@ -87,20 +89,25 @@ def render(kind: str, rng: np.random.Generator, *, duration_s: float | None = No
     else:
         duration_s = min(max(duration_s, low), high)
     n = round(duration_s * RATE)
-    # Sustained renderers lay their events out in time and need a few seconds to do so.
-    drawn = max(n, 4 * RATE) if spec.sustained else n
-    x = draw(rng, drawn)[:n]
-    x = x - x.mean()
-    if not spec.sustained:
+    if spec.sustained:
+        # These renderers lay events out in time and need a few seconds to do so.
+        x = _ends_softened(draw(rng, max(n, 4 * RATE))[:n])
+    else:
+        x = draw(rng, n - 2 * PAUSE_SAMPLES)
         audible = np.flatnonzero(np.abs(x) > np.max(np.abs(x)) * SILENCE)
-        n = min(n, max(round(low * RATE), audible[-1] + 1 + FADE_SAMPLES))
-        x = x[:n]
-    fade = min(FADE_SAMPLES, n // 4)
+        x = _ends_softened(x[: max(round(low * RATE) - 2 * PAUSE_SAMPLES, audible[-1] + 1 + FADE_SAMPLES)])
+        hush = rng.standard_normal(len(x) + 2 * PAUSE_SAMPLES) * HUSH * np.max(np.abs(x))
+        x = np.pad(x, PAUSE_SAMPLES) + _ends_softened(hush)
+    return (x * (rng.uniform(0.7, 0.9) / np.max(np.abs(x)))).astype(np.float32)
+
+
+def _ends_softened(x: np.ndarray) -> np.ndarray:
+    fade = min(FADE_SAMPLES, len(x) // 4)
     ramp = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
+    x = x - x.mean()
     x[:fade] *= ramp
-    x[n - fade :] *= ramp[::-1]
-    peak = np.max(np.abs(x))
-    return (x * (rng.uniform(0.7, 0.9) / peak)).astype(np.float32)
+    x[len(x) - fade :] *= ramp[::-1]
+    return x
 
 
 # -- matching ------------------------------------------------------------------------------------
@@ -148,10 +155,10 @@ def _index() -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Per kind its words with weights (name 3, tag 2, caption 1 per caption), and each word's rarity."""
     weights: dict[str, dict[str, float]] = {}
     for kind in KINDS.values():
-        count: Counter[str] = Counter()
+        count: dict[str, float] = {}
         for source, weight in ((kind.name, 3.0), *((t, 2.0) for t in kind.tags), *((c, 1.0) for c in kind.captions)):
             for word in set(words(source)):
-                count[word] += weight
+                count[word] = count.get(word, 0.0) + weight
         weights[kind.name] = {w: min(1.0, 0.4 + c / 5) for w, c in count.items()}
     found = Counter(w for entry in weights.values() for w in entry)
     rarity = {w: math.log(1 + len(weights) / c) * (WEAK if w in STOP_STEMS else 1.0) for w, c in found.items()}

@@ -34,7 +34,7 @@ Rng = np.random.Generator
 # -- animals -------------------------------------------------------------------------------------
 
 
-@sound("nature", "Dog; Bark; Domestic animals, pets", (0.25, 0.5),
+@sound("nature", "Dog; Bark; Domestic animals, pets", (0.35, 0.6),
        "a dog barks once", "a single sharp bark", "one woof from a guard dog")  # fmt: skip
 def dog_bark(rng: Rng, n: int) -> Signal:
     size = rng.uniform(0.7, 1.5)
@@ -187,7 +187,7 @@ def sheep_bleat(rng: Rng, n: int) -> Signal:
     return unit(voice) * (0.65 + 0.35 * shake) * arch(n, 0.1, 0.3)
 
 
-@sound("nature", "Duck; Quack; Fowl", (0.25, 0.5),
+@sound("nature", "Duck; Quack; Fowl", (0.35, 0.6),
        "a duck quacks once", "one nasal quack", "a single duck call by the pond")  # fmt: skip
 def duck_quack(rng: Rng, n: int) -> Signal:
     pitch = rng.uniform(210, 300) * curve(n, (0, 1.15), (1, 0.8))

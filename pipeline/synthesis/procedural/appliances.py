@@ -61,7 +61,7 @@ def phone_ring(rng: Rng, n: int) -> Signal:
 
 
 @sound("daily_living", "Microwave oven; Beep, bleep", (1.3, 5.0),
-       "a microwave oven beeps when it is done", "three short beeps from a microwave",
+       "a microwave oven beeps when it is done", "several short beeps from a microwave",
        "kitchen microwave finished, soft beeping")  # fmt: skip
 def microwave_beep(rng: Rng, n: int) -> Signal:
     gate = beeps(n, np.arange(6) * rng.uniform(0.5, 0.75), rng.uniform(0.2, 0.3))
@@ -141,7 +141,7 @@ def tooth_brushing(rng: Rng, n: int) -> Signal:
     return scrub * stroke * drift(rng, n, 1.2, 0.5, 1) * arch(n, 0.04, 0.06)
 
 
-@sound("daily_living", "Clicking; Tick", (0.1, 0.25),
+@sound("daily_living", "Clicking; Tick", (0.2, 0.35),
        "a light switch is flicked", "someone switches the light on with a click",
        "one snappy click of a wall switch")  # fmt: skip
 def light_switch(rng: Rng, n: int) -> Signal:

@@ -41,8 +41,8 @@ def shaped_noise(rng: np.random.Generator, n: int, gain: Callable[[Signal], Sign
     The filter is circular: the noise has no onset.
     """
     whole = next_fast_len(n, real=True)
-    spectrum = rfft(rng.standard_normal(whole)) * gain(rfftfreq(whole, 1 / RATE))
-    x = irfft(spectrum, whole)[:n]
+    spectrum = np.asarray(rfft(rng.standard_normal(whole))) * gain(rfftfreq(whole, 1 / RATE))
+    x = np.asarray(irfft(spectrum, whole))[:n]
     return x / (np.sqrt(np.mean(x**2)) + 1e-12)
 
 
@@ -138,7 +138,7 @@ def resonate(x: Signal, frequency_hz: float, bandwidth_hz: float) -> Signal:
     radius = np.exp(-np.pi * bandwidth_hz / RATE)
     angle = 2 * np.pi * min(frequency_hz, 7600) / RATE
     gain = (1 - radius) * np.sqrt(1 - 2 * radius * np.cos(2 * angle) + radius**2)
-    return lfilter([gain], [1, -2 * radius * np.cos(angle), radius**2], x)
+    return np.asarray(lfilter([gain], [1, -2 * radius * np.cos(angle), radius**2], x))
 
 
 def formants(x: Signal, *bands: tuple[float, float, float]) -> Signal:
@@ -174,7 +174,7 @@ def _butterworth(x: Signal, cutoff_hz: float, *, high: bool) -> Signal:
     norm = 1 + np.sqrt(2) * k + k * k
     b = np.array([1, -2, 1]) if high else np.array([1, 2, 1]) * k * k
     sos = np.concatenate([b / norm, [1, 2 * (k * k - 1) / norm, (1 - np.sqrt(2) * k + k * k) / norm]])
-    return sosfilt(sos[None, :], x)
+    return np.asarray(sosfilt(sos[None, :], x))
 
 
 def room(x: Signal, rng: np.random.Generator, *, t60_s: float = 0.4, wet: float = 0.25) -> Signal:
@@ -276,7 +276,7 @@ def steps(
     return list(ticks)
 
 
-def beeps(n: int, pattern_s: Sequence[float], on_s: float) -> Signal:
+def beeps(n: int, pattern_s: Sequence[float] | Signal, on_s: float) -> Signal:
     """A 0..1 gate that opens for `on_s` at each time of a pattern, stretched to end with the last beep."""
     fitting = [start for start in pattern_s if start + on_s <= n / RATE] or [0.0]
     stretch = n / RATE / (fitting[-1] + on_s)

@@ -278,11 +278,11 @@ def keyboard_typing(rng: Rng, n: int) -> Signal:
 
     gaps = rng.gamma(3.0, 0.05, int(n / 16_000 * 9) + 4) + 0.02
     pauses = np.where(rng.random(len(gaps)) < 0.07, rng.uniform(0.3, 0.7, len(gaps)), 0)
-    starts = np.cumsum(gaps + pauses) - gaps[0]
-    return repeat(rng, n, starts[starts < n / 16_000 - 0.13], key, spread_db=8)
+    starts = 0.05 + np.cumsum(gaps + pauses) - gaps[0]
+    return repeat(rng, n, starts[starts < n / 16_000 - 0.18], key, spread_db=8)
 
 
-@sound("daily_living", "Clicking", (0.12, 0.3),
+@sound("daily_living", "Clicking", (0.22, 0.35),
        "a single mouse click", "someone clicks a computer mouse once",
        "one short click of a mouse button")  # fmt: skip
 def mouse_click(rng: Rng, n: int) -> Signal:

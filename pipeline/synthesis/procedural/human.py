@@ -16,6 +16,7 @@ from .dsp import (
     moving_formant,
     room,
     samples,
+    sine,
     unit,
 )  # fmt: skip
 from .kind import sound
@@ -138,10 +139,9 @@ def wheezing(rng: Rng, n: int) -> Signal:
     for start in np.arange(0, n / 16_000 - cycle / 2, cycle):
         add(out, inhale(rng, samples(cycle * 0.32), 0.5), samples(start), 0.7)
         m = samples(cycle * 0.55)
-        tones = sum(
-            np.sin(np.cumsum(whistle * r * drift(rng, m, 6, 0.95, 1.05)) * 2 * np.pi / 16_000) * a
-            for r, a in ((1.0, 1.0), (1.49, 0.6), (2.02, 0.4))
-        )
+        tones = np.zeros(m)
+        for ratio, level in ((1.0, 1.0), (1.49, 0.6), (2.02, 0.4)):
+            tones += level * sine(whistle * ratio * drift(rng, m, 6, 0.95, 1.05), m)
         breath = unit(band_noise(rng, m, 500, 3500)) * 0.5
         add(out, (unit(tones) * 0.6 + breath) * arch(m, 0.15, 0.4), samples(start + cycle * 0.38), 0.9)
     return out
@@ -200,7 +200,7 @@ def sneeze(rng: Rng, n: int) -> Signal:
     return room(out, rng, t60_s=0.3, wet=0.12)
 
 
-@sound("human", "Hiccup", (0.25, 0.5),
+@sound("human", "Hiccup", (0.35, 0.6),
        "a single hiccup", "one small sudden hiccup", "a person hiccups once")  # fmt: skip
 def hiccup(rng: Rng, n: int) -> Signal:
     pitch = rng.uniform(200, 330) * curve(n, (0, 0.8), (0.4, 1.7), (1, 1.5))
@@ -302,7 +302,7 @@ def whistling(rng: Rng, n: int) -> Signal:
     return (tone + 0.08 * band_noise(rng, n, 1000, 4000)) * np.tile(gate, len(notes))[:n]
 
 
-@sound("human", "Clapping; Hands", (0.1, 0.25),
+@sound("human", "Clapping; Hands", (0.2, 0.35),
        "a single hand clap", "one loud clap of the hands", "someone claps once")  # fmt: skip
 def hand_clap(rng: Rng, n: int) -> Signal:
     out = np.zeros(n)
@@ -310,7 +310,7 @@ def hand_clap(rng: Rng, n: int) -> Signal:
     return room(out, rng, t60_s=0.12, wet=0.3) * curve(n, (0, 1), (0.6, 1), (1, 0))
 
 
-@sound("human", "Finger snapping; Hands", (0.1, 0.2),
+@sound("human", "Finger snapping; Hands", (0.2, 0.3),
        "a finger snap", "someone snaps their fingers once", "one crisp snap of two fingers")  # fmt: skip
 def finger_snap(rng: Rng, n: int) -> Signal:
     return formants(band_noise(rng, n, 1000, 6000), (rng.uniform(1900, 3000), 250, 3), (4200, 600, 1)) * decay(n, 0.06)

@@ -39,7 +39,7 @@ def melody(rng: Rng, n: int, tonic: int, beat_s: float, *, leave_s: float = 0.5)
     """A wandering tune: (start, length in seconds, frequency) of each note; ends on the tonic."""
     scale = SCALES[rng.integers(0, len(SCALES))]
     ladder = [tonic + 12 * octave + step for octave in (0, 1) for step in scale]
-    notes, at, place = [], 0.0, len(scale) // 2
+    notes, at, place = [], 0.05, len(scale) // 2
     end = max(beat_s, n / 16_000 - leave_s)
     while at < end:
         length = beat_s * float(rng.choice([0.5, 1, 1, 1.5, 2]))
@@ -54,7 +54,7 @@ def play(rng: Rng, n: int, notes: list[tuple[float, float, float]], voice: Calla
     out = np.zeros(n)
     for start, length, frequency in notes:
         add(out, voice(frequency, length), samples(start), rng.uniform(0.7, 1.0))
-    return out * curve(n, (0, 1), (0.94, 1), (1, 0))
+    return out * curve(n, (0, 1), (0.92, 1), (1, 0)) ** 2
 
 
 def pluck(rng: Rng, frequency_hz: float, seconds: float, *, bright: float = 0.5, position: float = 0.2) -> Signal:
@@ -114,7 +114,7 @@ def music_box(rng: Rng, n: int) -> Signal:
     return play(rng, n, melody(rng, n, int(rng.integers(74, 80)), rng.uniform(0.28, 0.4)), tine)
 
 
-@sound("music", "Drum kit; Drum; Percussion", (3.0, 30.0),
+@sound("music", "Drum kit; Drum; Percussion", (4.0, 30.0),
        "a drum beat", "a drummer plays a steady rock rhythm", "drum loop with kick, snare and hi-hat", kind="music",
        sustained=True)  # fmt: skip
 def drum_loop(rng: Rng, n: int) -> Signal:
@@ -134,7 +134,7 @@ def drum_loop(rng: Rng, n: int) -> Signal:
 
     out, beat = np.zeros(n), 60 / rng.uniform(88, 132)
     for i in range(int(n / 16_000 / beat * 2)):
-        at, place = samples(i * beat / 2), i % 8
+        at, place = samples(0.05 + i * beat / 2), i % 8
         add(out, hat(), at, rng.uniform(0.15, 0.3))
         if place in (0, 4) or (place in (3, 5, 7) and rng.random() < 0.25):
             add(out, kick(), at, 1.0)
@@ -143,7 +143,7 @@ def drum_loop(rng: Rng, n: int) -> Signal:
     return out
 
 
-@sound("music", "Flute; Wind instrument, woodwind instrument; Music", (3.0, 30.0),
+@sound("music", "Flute; Wind instrument, woodwind instrument; Music", (4.0, 30.0),
        "a flute playing a melody", "soft solo flute music", "someone plays a tune on a wooden flute", kind="music",
        sustained=True)  # fmt: skip
 def flute_melody(rng: Rng, n: int) -> Signal:
@@ -158,7 +158,7 @@ def flute_melody(rng: Rng, n: int) -> Signal:
     )
 
 
-@sound("music", "Organ; Music; Keyboard (musical)", (3.0, 30.0),
+@sound("music", "Organ; Music; Keyboard (musical)", (4.0, 30.0),
        "a church organ plays slow chords", "sustained pipe organ chord", "solemn organ music", kind="music",
        sustained=True)  # fmt: skip
 def organ_chord(rng: Rng, n: int) -> Signal:
@@ -175,7 +175,7 @@ def organ_chord(rng: Rng, n: int) -> Signal:
     return room(out, rng, t60_s=1.4, wet=0.3) * curve(n, (0, 1), (0.96, 1), (1, 0))
 
 
-@sound("music", "Bass guitar; Plucked string instrument; Music", (3.0, 30.0),
+@sound("music", "Bass guitar; Plucked string instrument; Music", (4.0, 30.0),
        "a bass guitar line", "someone plays a groovy bass riff", "low electric bass notes in rhythm", kind="music",
        sustained=True)  # fmt: skip
 def bass_line(rng: Rng, n: int) -> Signal:
@@ -183,14 +183,14 @@ def bass_line(rng: Rng, n: int) -> Signal:
     riff = rng.choice([0, 0, 3, 5, 7, 10, 12], 8)
     rests = rng.random(8) < 0.25
     notes = [
-        (i * beat, beat * 0.95, hertz(tonic + int(riff[i % 8])))
+        (0.05 + i * beat, beat * 0.95, hertz(tonic + int(riff[i % 8])))
         for i in range(int(n / 16_000 / beat))
         if not rests[i % 8] or i % 8 == 0
     ]
     return lowpass(play(rng, n, notes, lambda f, s: pluck(rng, f, s, bright=0.7, position=0.3)), 1800)
 
 
-@sound("music", "Violin, fiddle; Bowed string instrument; Music", (3.0, 30.0),
+@sound("music", "Violin, fiddle; Bowed string instrument; Music", (4.0, 30.0),
        "a violin plays a slow melody", "a solo fiddle tune", "someone bows long notes on a violin", kind="music",
        sustained=True)  # fmt: skip
 def violin_melody(rng: Rng, n: int) -> Signal:
@@ -204,7 +204,7 @@ def violin_melody(rng: Rng, n: int) -> Signal:
     return room(unit(body) + 0.2 * unit(bowed), rng, t60_s=0.9, wet=0.12)
 
 
-@sound("music", "Marimba, xylophone; Percussion; Music", (3.0, 30.0),
+@sound("music", "Marimba, xylophone; Percussion; Music", (4.0, 30.0),
        "a marimba playing a tune", "warm wooden xylophone notes", "someone plays a lively marimba pattern",
        kind="music", sustained=True)  # fmt: skip
 def marimba(rng: Rng, n: int) -> Signal:
