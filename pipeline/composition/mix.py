@@ -63,6 +63,9 @@ class Composition:
     quality: Quality
     _stems: Mapping[str, Source]
     _beds: Mapping[str, Source]
+    _sources: tuple[Source, ...]
+    _sounding: tuple[list[int], ...]
+    """Per block of the stream, the indices of the sources in it."""
     _ceiling_dbtp: float
     _fade_samples: int
     _kept: np.ndarray | None = None
@@ -100,18 +103,15 @@ class Composition:
         """The same stream with a gain of at most `stream_gain_db`, so that both rows of a pair can have the same."""
         return self if stream_gain_db >= self.stream_gain_db else _finish(self, most_db=stream_gain_db)
 
-    @property
-    def _sources(self) -> tuple[Source, ...]:
-        return *self._beds.values(), *self._stems.values()
-
     def _render(self, lo: int, hi: int, out: np.ndarray | None = None) -> np.ndarray:
         """Samples [lo, hi) before the stream's gain."""
         if out is None:
             out = np.empty(hi - lo, np.float32)
         out.fill(0)
-        for source in self._sources:
-            if source.start < hi and source.stop > lo:
-                source.add_to(out, lo)
+        blocks = self._sounding[lo // BLOCK_SAMPLES : (hi - 1) // BLOCK_SAMPLES + 1]
+        # Always in the same order, for the same rounding whatever the stretch.
+        for i in blocks[0] if len(blocks) == 1 else sorted(set().union(*blocks)):
+            self._sources[i].add_to(out, lo)
         return out
 
 
@@ -165,8 +165,18 @@ def compose(
     )
     realised = tuple(RealisedNoise(name, to_db(power / noise_power)) for name, noise_power in noise_powers.items())
     fade = crossfade_samples(params)
-    draft = Composition(timeline, realised, 0.0, (), quality, stems, beds, params.ceiling_dbtp, fade)
+    sources = (*beds.values(), *stems.values())
+    sounding = _sounding(sources, timeline.total_samples)
+    draft = Composition(timeline, realised, 0.0, (), quality, stems, beds, sources, sounding, params.ceiling_dbtp, fade)
     return _finish(draft, most_db=0.0)
+
+
+def _sounding(sources: Sequence[Source], total: int) -> tuple[list[int], ...]:
+    blocks: tuple[list[int], ...] = tuple([] for _ in range(0, total, BLOCK_SAMPLES))
+    for i, source in enumerate(sources):
+        for block in range(source.start // BLOCK_SAMPLES, (min(source.stop, total) - 1) // BLOCK_SAMPLES + 1):
+            blocks[block].append(i)
+    return blocks
 
 
 def _finish(draft: Composition, *, most_db: float) -> Composition:
@@ -317,15 +327,14 @@ def _seam_places(timeline: Timeline, sources: Iterable[Source], fade_samples: in
     """Middle of each fade: joins of the foreground, ends of sounds over the beds, first hearings of a bed's joins."""
     places: list[tuple[int, SeamKind]] = []
     end = -1
-    for p in timeline.placements:
-        if p.tile_phase_samples is not None:
-            continue
+    for p in sorted(timeline.placements, key=lambda p: p.role != "foreground"):
         if p.role == "foreground" and (p.join_samples or p.start_sample == end):
             places[-1] = (p.start_sample + p.join_samples // 2, "join")
-        else:
+        elif p.tile_phase_samples is None:
             places.append((p.start_sample + fade_samples // 2, "edge"))
-        places.append((p.end_sample - fade_samples // 2, "edge"))
-        end = p.end_sample if p.role == "foreground" else -1
+        if p.tile_phase_samples is None:
+            places.append((p.end_sample - fade_samples // 2, "edge"))
+        end = p.end_sample
     for source in sources:
         if isinstance(source, Bed):
             places.extend((place, "tile") for place in source.first_joins())

@@ -76,7 +76,7 @@ class Timeline:
     """Whole chunks."""
 
     def __getitem__(self, key: str) -> Placement:
-        return next(p for p in self.placements if p.key == key)
+        return {p.key: p for p in self.placements}[key]
 
     @property
     def silence_ratio(self) -> float:
@@ -103,9 +103,10 @@ def lay_out(
             or neither a foreground element nor a minimum length.
     """
     spans = [_check(element) for element in elements]
-    repeated = {e.key for e in elements if sum(e.key == other.key for other in elements) > 1}
-    if repeated:
-        raise BadInput(f"elements share the key {sorted(repeated)[0]!r}; each needs its own")
+    keys = [element.key for element in elements]
+    if len(set(keys)) < len(keys):
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise BadInput(f"two elements have the key {repeated!r}; each needs its own")
     lead, tail = to_samples(params.lead_s.sample(rng)), to_samples(params.tail_s.sample(rng))
 
     placements: dict[str, Placement] = {}

@@ -221,6 +221,16 @@ def test_crossfaded_joins_of_unlike_sounds_measure_smoother_than_cuts() -> None:
     assert max(crossed) < max(cut)
 
 
+def test_every_join_is_found_whatever_stands_between_its_clips() -> None:
+    bed = Element("bed", coloured(3, 9), "ambient", whole_stream=True)
+    once = Element("once", coloured(3, 8), "background")
+    a, b, c = (Element(k, noise(2, i)) for i, k in enumerate("abc"))
+    found = composed([a, bed, b, once, replace(c, gap_samples=0)])
+    joins = [s.sample for s in found.seams if s.kind == "join"]
+    assert joins == [found.timeline["b"].start_sample + 160, found.timeline["c"].start_sample]
+    assert sum(s.kind == "edge" for s in found.seams) == 4
+
+
 def test_the_rows_of_a_pair_differ_only_in_their_cue() -> None:
     def row(cue: np.ndarray) -> Composition:
         elements = scene(events=3)

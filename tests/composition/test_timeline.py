@@ -137,7 +137,7 @@ def test_silence_ratio_counts_overlaps_once() -> None:
         (Element("x", sound(100), slot_samples=99), "widen the slot"),
         (Element("x", sound(100), taper_samples=51), "taper"),
         (Element("x", sound(100), gap_samples=-20_000), "raise gap_samples"),
-        (Element("first", sound(100)), "share the key"),
+        (Element("first", sound(100)), "have the key"),
     ],
 )
 def test_what_cannot_be_placed_is_refused_by_name(element: Element, words: str) -> None:
