@@ -85,11 +85,11 @@ def test_an_empty_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.ogg", "a.flac", "a.mp3", "a.opus"])
-@pytest.mark.parametrize("kept", [0.3, 0.7, 0.999])
+@pytest.mark.parametrize("kept", [0.3, 0.7, 0.9])
 def test_truncated_files_are_refused(tmp_path, name, kept):
     noise = 0.1 * np.random.default_rng(0).standard_normal(3 * 48_000)
-    kw = {"format": "OGG", "subtype": "OPUS"} if name == "a.opus" else {}
-    soundfile.write(tmp_path / name, noise, 48_000, **kw)
+    subtype, container = ("OPUS", "OGG") if name == "a.opus" else (None, None)
+    soundfile.write(tmp_path / name, noise, 48_000, subtype, format=container)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: int(len(content) * kept)])
     refuse(tmp_path / name, "truncated|no readable audio")

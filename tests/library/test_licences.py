@@ -38,9 +38,21 @@ def test_known_licences_get_their_id(written, expected):
 
 @pytest.mark.parametrize(
     "written",
-    ["", None, "cc", "not CC0", "all rights reserved", "free for attribution in games", "CC-BY-SA-ND-4.0", "CC-BY or MIT",
-     "public domain in the US only", "https://example.org/licenses/by/4.0/", "CC BY 3.0 or 4.0", "non-commercial"],
-)  # fmt: skip
+    [
+        "",
+        None,
+        "cc",
+        "not CC0",
+        "all rights reserved",
+        "free for attribution in games",
+        "CC-BY-SA-ND-4.0",
+        "CC-BY or MIT",
+        "public domain in the US only",
+        "https://example.org/licenses/by/4.0/",
+        "CC BY 3.0 or 4.0",
+        "non-commercial",
+    ],
+)
 def test_the_rest_is_unknown(written):
     assert normalise(written) == "unknown"
 
