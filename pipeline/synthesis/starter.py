@@ -54,7 +54,7 @@ def write_starter(
 ) -> Path:
     """Write the starter library as 16-bit FLAC files and return its manifest.csv.
 
-    The manifest comes last, so its presence says that all is there. `library import FOLDER` reads it.
+    The manifest comes last, so its presence says that all is there. `library import FOLDER/manifest.csv` reads it.
     `on_progress(done, total)` is called after each clip.
     """
     total = len(kinds.KINDS) * variants
