@@ -27,10 +27,10 @@ def make_starter(folder: Path, on_progress: Progress) -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     sources = folder.with_name(folder.name + "-sources")
-    write_starter(sources, seed=SEED, variants=VARIANTS, on_progress=lambda d, t: on_progress("rendered", d, t))
-    import_library(
-        sources, folder, layout="manifest", on_progress=lambda done, total: on_progress("imported", done, total)
+    manifest = write_starter(
+        sources, seed=SEED, variants=VARIANTS, on_progress=lambda done, total: on_progress("rendered", done, total)
     )
+    import_library(manifest, folder, on_progress=lambda done, total: on_progress("imported", done, total))
     index_library(folder, "lexical")
     return folder
 
