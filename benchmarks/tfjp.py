@@ -20,6 +20,7 @@ import soundfile
 import torch
 import torchaudio
 
+from pipeline.conditioning.stft import HOP, WINDOW
 from pipeline.conditioning.tfjp import Profile, condition
 from schemas.conditioning import TfjpParams
 from schemas.protocol import SAMPLE_RATE
@@ -70,6 +71,16 @@ def measure(clips: list[np.ndarray], profile: Profile) -> dict[str, float]:
     }
 
 
+def stft_speed(clip: np.ndarray) -> float:
+    """Times real time of one bare transform: says how fast the machine is at the moment."""
+    samples, window, best = torch.from_numpy(clip), torch.hann_window(WINDOW), np.inf
+    for _ in range(20 * RUNS):
+        start = time.perf_counter()
+        torch.stft(samples, WINDOW, HOP, window=window, return_complex=True)
+        best = min(best, time.perf_counter() - start)
+    return len(clip) / SAMPLE_RATE / best
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
@@ -79,8 +90,9 @@ def main() -> None:
     clips = recorded(arguments.folder) if arguments.folder else rendered()
     if not clips:
         parser.error(f"{str(arguments.folder)!r} holds no WAV, FLAC or Ogg file; name another folder")
-    figures: dict[str, float] = {"clips": len(clips)}
+    figures: dict[str, float] = {"clips": len(clips), "stft_x": stft_speed(clips[len(clips) // 2])}
     print(f"TFJP alone, {len(clips)} clips, one core, best of {RUNS}; x real time")
+    print(f"(one torch.stft of the same frames, repeated on one clip, runs at {figures['stft_x']:,.0f})")
     print(f"{'profile':<10}{'median':>9}{'p10':>9}{'whole':>9}{'denoised':>11}{'capped':>9}")
     for profile in PROFILES:
         row = measure(clips, profile)

@@ -23,7 +23,7 @@ _PAD = HOP + HOP // 2
 # Rows worked on at once: small enough for the cache, and it bounds the temporaries of a long clip.
 ROWS = 512
 
-_ROOT_HANN = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+_ROOT_HANN = torch.hann_window(WINDOW, dtype=torch.float64).sqrt().float()
 # Parseval over the one-sided spectrum: power @ these is the windowed mean square of a frame, and its share per band.
 _MEAN_SQUARE = np.full(BINS, 2 / (WINDOW * HOP), np.float32)
 _MEAN_SQUARE[[0, -1]] /= 2
@@ -78,11 +78,11 @@ def stft(samples: np.ndarray) -> np.ndarray:
 
 def stft_rows(samples: np.ndarray, index: np.ndarray) -> np.ndarray:
     """The rows `index` of `stft(samples)` alone."""
-    return _rfft(_frames(samples)[index])
+    return _rfft(_frames(samples)[torch.from_numpy(index)])
 
 
-def _rfft(frames: np.ndarray) -> np.ndarray:
-    return torch.fft.rfft(torch.from_numpy(frames * _ROOT_HANN)).numpy()
+def _rfft(frames: torch.Tensor) -> np.ndarray:
+    return torch.fft.rfft(frames * _ROOT_HANN).numpy()
 
 
 def istft(spectrum: np.ndarray, length: int) -> np.ndarray:
@@ -90,16 +90,15 @@ def istft(spectrum: np.ndarray, length: int) -> np.ndarray:
     rows = len(spectrum)
     padded = np.zeros((rows + 1, HOP), np.float32)
     for row in range(0, rows, ROWS):
-        frames = torch.fft.irfft(torch.from_numpy(spectrum[row : row + ROWS]), n=WINDOW).numpy()
-        frames *= _ROOT_HANN
+        frames = torch.fft.irfft(torch.from_numpy(spectrum[row : row + ROWS]), n=WINDOW).mul_(_ROOT_HANN).numpy()
         padded[row : row + len(frames)] += frames[:, :HOP]
         padded[row + 1 : row + 1 + len(frames)] += frames[:, HOP:]
     return padded.reshape(-1)[_PAD : _PAD + length]
 
 
-def _frames(samples: np.ndarray) -> np.ndarray:
-    """Read-only view (blocks + 2, WINDOW) of overlapping, unwindowed frames."""
+def _frames(samples: np.ndarray) -> torch.Tensor:
+    """View (blocks + 2, WINDOW) of overlapping, unwindowed frames."""
     rows = -(-len(samples) // HOP) + 2
     padded = np.zeros((rows + 1) * HOP, np.float32)
     padded[_PAD : _PAD + len(samples)] = samples
-    return np.lib.stride_tricks.as_strided(padded, (rows, WINDOW), (HOP * 4, 4), writeable=False)
+    return torch.from_numpy(padded).unfold(0, WINDOW, HOP)

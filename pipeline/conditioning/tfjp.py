@@ -162,6 +162,8 @@ def _sfx(state: _State, params: TfjpParams) -> tuple[np.ndarray, np.ndarray, int
     if gains is not None:
         spectrum = stft(samples) if state.spectrum is None else state.spectrum
         samples = istft(spectrum * np.sqrt(gains, out=gains), len(samples))
+        # Gains that change in time can overshoot the clip's own peak.
+        samples *= min(1.0, np.abs(state.samples).max() / np.abs(samples).max())
     return rows - 1, samples, rounds, reached
 
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from pipeline.conditioning import tfjp
 from pipeline.conditioning.operators import silence_gate, silent_runs
 from pipeline.conditioning.stft import analyse, power_of, stft
-from pipeline.conditioning.tfjp import Conditioned, condition, conditioned_key
+from pipeline.conditioning.tfjp import Conditioned, Profile, condition, conditioned_key
 from pipeline.errors import BadInput
 from schemas.conditioning import TfjpParams
 
 RATE = 16_000
 STEP = 3_200
 PARAMS = TfjpParams()
-PROFILES = ("sfx", "speech", "ambient", "music")
+PROFILES: tuple[Profile, ...] = ("sfx", "speech", "ambient", "music")
 
 
 def longest_silence_ms(samples: np.ndarray, floor_db: float = -60.0) -> int:
@@ -45,11 +45,11 @@ def expected(clip: np.ndarray, result: Conditioned) -> tuple[np.ndarray, np.ndar
     return placed, untouched
 
 
-def assert_sound(clip: np.ndarray, result: Conditioned, profile: str) -> None:
+def assert_sound(clip: np.ndarray, result: Conditioned, profile: Profile) -> None:
     """What holds of every result."""
     assert len(result.samples) <= len(clip)
     assert np.isfinite(result.samples).all()
-    assert np.abs(result.samples).max(initial=0) <= max(1.05 * np.abs(clip).max(initial=0), 1e-6)
+    assert np.abs(result.samples).max(initial=0) <= np.abs(clip).max(initial=0) + 1e-6
     assert result.spans[0].start_sample == 0
     ends = [span.start_sample + span.clip_end_sample - span.clip_start_sample for span in result.spans]
     assert ends == [*(span.start_sample for span in result.spans[1:]), len(result.samples)]
@@ -200,8 +200,7 @@ def test_long_inner_silence_is_cut_and_both_events_stay_in_place():
         assert first is not None
         np.testing.assert_array_equal(result.samples[first : first + 3200], clip[event : event + 3200])
     assert result.to_output(2 * RATE + RATE // 2) is None
-    gap = result.to_output(4 * RATE) - result.to_output(RATE + 3199)
-    assert gap <= 4800
+    assert len(result.samples) <= 2 * 3200 + 4800 + 3 * STEP
 
 
 def test_no_event_is_dropped_to_reach_a_whole_step():
