@@ -79,7 +79,7 @@ def test_slot_keeps_what_follows_in_place_whatever_the_cue() -> None:
     assert after(sound(200)) == after(sound(20_000))
 
 
-@pytest.mark.parametrize("size", [5_000, 10_000_000])
+@pytest.mark.parametrize("size", [5_000, 500_000])
 def test_bed_spans_the_stream_tiled_or_cut(size: int) -> None:
     elements = [Element("a", sound(64_000)), Element("bed", sound(size), "ambient", whole_stream=True)]
     timeline = lay_out(elements, params=PARAMS, rng=rng())
