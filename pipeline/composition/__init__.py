@@ -1,0 +1,1 @@
+"""Events to waveform: places, levels, joins, noise, ceiling. Read timeline.py, then mix.py."""
