@@ -1,0 +1,157 @@
+"""Validation of a finished corpus: every rule of its contract, proved again from what is stored.
+
+folder -> each row: audio, labels -> agreement with plan and provenance -> sub-tasks -> stems -> between rows
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import ValidationError
+
+from pipeline.config import explain
+from pipeline.library.library import Library
+from pipeline.shards.corpus import Tally
+from pipeline.shards.reader import iter_rows, to_row
+from pipeline.validation.across import Across
+from pipeline.validation.agreement import check_agreement
+from pipeline.validation.findings import Extent, Finding, Findings, StemCounts
+from pipeline.validation.folder import (
+    Manifest,
+    check_counts,
+    check_folder,
+    check_shard,
+    load_manifest,
+    readable_shards,
+)
+from pipeline.validation.labels import check_indices, check_labels
+from pipeline.validation.sound import LSB, check_format, check_sound
+from pipeline.validation.stems import StemChecker
+from pipeline.validation.stream import Stream
+from pipeline.validation.tasks import check_tasks
+from schemas.plan import StreamPlan
+from schemas.provenance import Provenance
+from schemas.row import Row
+
+
+def validate_corpus(
+    corpus: Path,
+    *,
+    library: Path | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Findings:
+    """Check a corpus against its contract, one row at a time.
+
+    Args:
+        corpus: a folder that `streamaudio build` finished; nothing is written to it.
+        library: the library it was built from, to render its clips again. Without it only speech and procedural sounds
+            are rendered, and clips are checked by their energy.
+        on_progress: called with (rows done, rows in all).
+
+    Raises:
+        BadInput: `corpus` holds no manifest, or `library` is none.
+        StaleIdentity: `library` is another than the corpus was built from.
+    """
+    manifest = load_manifest(corpus)
+    if isinstance(manifest, Finding):
+        findings = Findings(Extent(), StemCounts())
+        findings.add([manifest])
+        return findings
+    checker = _Checker(manifest, None if library is None else Library.open(library))
+    findings = checker.findings
+    findings.add(check_folder(corpus, manifest))
+    for split, shard, path in readable_shards(corpus, manifest):
+        findings.add(check_shard(path, split, shard))
+        try:
+            for i, record in enumerate(iter_rows(path)):
+                checker.check(record, split, f"{shard.path}#{i}")
+                on_progress(findings.extent.rows, manifest.rows)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            findings.add([Finding("shard-readable", shard.path, " ".join(str(error).split())[:300])])
+    findings.add(checker.across.finish())
+    findings.add(check_counts(manifest, checker.tallies))
+    return findings
+
+
+class _Checker:
+    """All checks of a row, and what they leave behind for the corpus."""
+
+    def __init__(self, manifest: Manifest, library: Library | None) -> None:
+        self.stems = StemChecker(manifest, library)
+        self.findings = Findings(Extent(), self.stems.counts)
+        self.across = Across()
+        self.tallies: dict[str, Tally] = defaultdict(Tally)
+        self._manifest = manifest
+
+    def check(self, record: dict[str, Any], split: str, where: str) -> None:
+        """Add what is wrong with one row; later checks build on what earlier ones found to be in order."""
+        add = self.findings.add
+        self.findings.extent.rows += 1
+        try:
+            row = to_row(record)
+        except (ValidationError, TypeError, KeyError) as error:
+            rule = explain(error, Row) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
+            add([Finding("row-readable", where, rule[:300])])
+            return
+        where = f"{where} {row.id}"
+        self._count(row)
+        self.tallies[split].add(row)
+        add(self._identity(row, record, split, where))
+        pcm, found = check_format(row, where)
+        add(found)
+        add(self.across.add(row, pcm, where))
+        out_of_range = list(check_indices(row, where))
+        if out_of_range:
+            add(out_of_range)
+            return
+        add(check_labels(row, where))
+        if pcm is None:
+            return
+        add(check_sound(row, pcm, self._manifest.recipe, where))
+        stream, found = _stream(row, pcm, where)
+        add(found)
+        if stream is None:
+            return
+        disagreements = list(check_agreement(stream, self._manifest.recipe))
+        add(disagreements)
+        if any(finding.rule == "plan-steps" for finding in disagreements):
+            return
+        add(check_tasks(stream))
+        add(self.stems.check(stream))
+        add(self.across.add_stream(stream, pcm))
+
+    def _count(self, row: Row) -> None:
+        extent = self.findings.extent
+        extent.samples += row.num_samples
+        extent.responses += len(row.responses)
+        extent.chunks += row.num_chunks
+        extent.sub_tasks.update({row.sub_task} | {response.sub_task for response in row.responses})
+
+    def _identity(self, row: Row, record: dict[str, Any], split: str, where: str) -> list[Finding]:
+        expected = {
+            "split": (row.split, split),
+            "recipe_sha256": (row.recipe_sha256, self._manifest.recipe_sha256),
+            "audio.path": (record["audio"]["path"], f"{row.id}.flac"),
+        }
+        return [
+            Finding("row-identity", where, f"{name} {value!r}, expected {wanted!r}")
+            for name, (value, wanted) in expected.items()
+            if value != wanted
+        ]
+
+
+def _stream(row: Row, pcm: np.ndarray, where: str) -> tuple[Stream | None, list[Finding]]:
+    try:
+        plan = StreamPlan.model_validate_json(row.plan_json)
+    except ValidationError as error:
+        return None, [Finding("plan-readable", where, explain(error, StreamPlan)[:300])]
+    try:
+        provenance = Provenance.model_validate_json(row.provenance_json)
+    except ValidationError as error:
+        return None, [Finding("provenance-readable", where, explain(error, Provenance)[:300])]
+    return Stream(where, row, plan, provenance, pcm.astype(np.float32) * np.float32(LSB)), []

@@ -1,0 +1,206 @@
+"""Is every event where the row says? Its stem is rendered again from what the row records, and looked for in the audio.
+
+Clips come from the library's store, through conditioning with the recipe's parameters; procedural sounds from their
+recorded seed; speech from the recorded voice. What cannot be rendered again (no library, another version of a
+generator) is counted; for those the energy check of every foreground event remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.annotation.audit import audit
+from pipeline.composition.loudness import gain, hull
+from pipeline.composition.seams import hann_rise
+from pipeline.composition.timeline import crossfade_samples
+from pipeline.errors import MissingDependency, StaleIdentity
+from pipeline.grounding.cascade import GENERATOR, Material, Rendering
+from pipeline.library.library import Library
+from pipeline.sounds import Conditioner, Sound, profile_of
+from pipeline.synthesis.espeak import EspeakEngine
+from pipeline.synthesis.speech import Voice
+from pipeline.validation.findings import Finding, StemCounts
+from pipeline.validation.folder import Manifest
+from pipeline.validation.locate import Match, match, match_anywhere
+from pipeline.validation.stream import Stream
+from schemas.provenance import ConditioningRecord
+from schemas.row import Event
+
+REACH_SAMPLES = 9_600
+"""Shifts that are recognised as such: a chunk and a half to either side."""
+FAINT_ERROR = 0.12
+"""Above this standard error a gain of 1 cannot be told from none."""
+GAIN_TOLERANCE = 0.2
+"""Crossfades and rounding; the estimate's own error comes on top."""
+SHIFT_TOLERANCE = 0.1
+ERRORS = 5.0
+"""Standard errors allowed: a sound part of a million events then stays without a false alarm."""
+
+
+class StemChecker:
+    """Renders stems again and looks for them; counts what it could do."""
+
+    def __init__(self, manifest: Manifest, library: Library | None) -> None:
+        recipe = manifest.recipe
+        if library is not None and library.hash != manifest.identity.get("library_sha256"):
+            raise StaleIdentity(
+                f"library {str(library.path)!r} has hash {library.hash!r}, the corpus was built from "
+                f"{manifest.identity.get('library_sha256')!r}; give that library, or none"
+            )
+        self.counts = StemCounts(library=library is not None)
+        self._library = library
+        self._policy = recipe.policy
+        self._condition = Conditioner(recipe.conditioning, None if library is None else library.conditioned)
+        self._fade = crossfade_samples(recipe.composition)
+        self._speech = EspeakEngine()
+
+    def check(self, stream: Stream) -> Iterator[Finding]:
+        """Every event of one stream that can be rendered again."""
+        stems = {i: stem for i in range(len(stream.row.events)) if (stem := self._stem(stream, i)) is not None}
+        self.counts.energy += len(stream.row.events) - len(stems)
+        fixed: dict[int, np.ndarray] = {}
+        for i, stem in stems.items():
+            event = stream.row.events[i]
+            if _is_bed(event, stream.row.num_samples):
+                continue
+            length = event.end_sample - event.start_sample
+            if len(stem) == length:
+                fixed[i] = stem
+            else:
+                yield stream.finding("event-length", f"{length} samples, rendered again it has {len(stem)}", event=i)
+        rest = stream.samples.copy()
+        for i, stem in fixed.items():
+            start = stream.row.events[i].start_sample
+            rest[start : start + len(stem)] -= stem
+        for i, stem in stems.items():
+            if i in fixed:
+                found = _around(rest, stem, stream.row.events[i].start_sample)
+            elif _is_bed(stream.row.events[i], stream.row.num_samples):
+                found = match_anywhere(rest, stem)
+            else:
+                continue
+            yield from self._judge(stream, i, found)
+        yield from self._facts(stream)
+
+    def _judge(self, stream: Stream, index: int, found: Match) -> Iterator[Finding]:
+        if found.error > FAINT_ERROR:
+            self.counts.faint += 1
+            return
+        self.counts.located += 1
+        slack = ERRORS * found.error
+        bed = _is_bed(stream.row.events[index], stream.row.num_samples)
+        elsewhere = found.best_gain > max(found.gain + SHIFT_TOLERANCE + slack, 0.5)
+        if elsewhere and not bed:
+            yield stream.finding(
+                "event-in-place",
+                f"lies {found.best_lag:+d} samples from its place (gain {found.best_gain:.2f} there, "
+                f"{found.gain:.2f} in its place)",
+                event=index,
+            )
+            return
+        if abs(found.gain - 1) > GAIN_TOLERANCE + slack:
+            what = "is not heard in its place" if found.gain < 0.5 else "has another level"
+            yield stream.finding(
+                "event-in-place", f"{what}: gain {found.gain:.2f} +- {found.error:.2f}, expected 1", event=index
+            )
+
+    def _stem(self, stream: Stream, index: int) -> np.ndarray | None:
+        """What one event adds to the stream from its `start_sample` on; None where it cannot be rendered again."""
+        event = stream.row.events[index]
+        record = next((r for r in stream.provenance.conditioning if r.event == index), None)
+        material = None if record is None else self._material(stream, index, event, record)
+        if material is None:
+            return None
+        sound = self._condition(material, profile_of(event.kind, event.role))
+        return self._levelled(sound, event)
+
+    def _levelled(self, sound: Sound, event: Event) -> np.ndarray:
+        first, stop = hull(sound.samples)
+        stem = sound.samples[first:stop] * gain(event.gain_db)
+        fade = 0 if sound.taper_samples else min(self._fade, len(stem) // 2)
+        if fade:
+            stem[:fade] *= hann_rise(fade)
+            stem[len(stem) - fade :] *= hann_rise(fade)[::-1]
+        return stem
+
+    def _material(self, stream: Stream, index: int, event: Event, record: ConditioningRecord) -> Material | None:
+        start, end = record.material
+        clip = None
+        if event.source == "retrieved":
+            if self._library is None:
+                return None
+            clip = self._library.clips.get(event.clip_id or "")
+            if clip is None or not 0 <= start < end <= clip.num_samples:
+                return None
+            samples = self._library.read(clip.clip_id, start, end)
+        elif event.source == "synthesized":
+            rendering = next((r for r in stream.provenance.renderings if r.event == index), None)
+            if rendering is None or event.generator != f"{GENERATOR}:{rendering.kind}":
+                return None
+            samples = Rendering(rendering.kind, rendering.seed, rendering.duration_s).samples()
+        else:
+            spoken = self._spoken(stream, index, event)
+            if spoken is None:
+                return None
+            samples = spoken
+        return Material(
+            samples=samples,
+            source=event.source,
+            clip=clip,
+            clip_start_sample=start,
+            clip_end_sample=end,
+            caption=event.caption or "",
+            tags=(),
+            generator=event.generator,
+            licence=event.licence,
+            attribution=event.attribution,
+        )
+
+    def _spoken(self, stream: Stream, index: int, event: Event) -> np.ndarray | None:
+        record = next((r for r in stream.provenance.speech if r.event == index), None)
+        if record is None or not (event.generator or "").startswith(f"{self._speech.name}/"):
+            return None
+        voice = Voice(self._speech.name, record.voice, stream.plan.language)
+        try:
+            speech = self._speech.speak(event.transcript or "", voice, rate_wpm=record.rate_wpm, pitch=record.pitch)
+        except MissingDependency:
+            return None
+        return speech.samples if speech.engine == event.generator else None
+
+    def _facts(self, stream: Stream) -> Iterator[Finding]:
+        """What the row says of its clips is what the library says, and the noise is policy-silent."""
+        if self._library is None:
+            return
+        clips = self._library.clips
+        for i, event in enumerate(stream.row.events):
+            if event.source != "retrieved":
+                continue
+            clip = clips.get(event.clip_id or "")
+            stored = (event.clip_sha256, event.caption, event.licence, event.attribution)
+            if clip is None or (clip.sha256, clip.caption, clip.licence, clip.attribution) != stored:
+                yield stream.finding("clip-facts", f"{stored} is not what the library says of the clip", event=i)
+        for track in stream.row.noise:
+            for clip_id, licence in zip(track.clip_ids, track.licences, strict=False):
+                clip = clips.get(clip_id)
+                if clip is None or clip.licence != licence:
+                    yield stream.finding("clip-facts", f"noise clip {clip_id!r} under {licence!r} is not the library's")
+                elif audit(clip.caption, clip.tags, policy=self._policy).label != "silent":
+                    yield stream.finding("noise-is-silent", f"{clip.caption!r} lies under the stream as noise")
+
+
+def _is_bed(event: Event, num_samples: int) -> bool:
+    """Tiled, or cut at a drawn place: it spans the stream, and which part of it is heard when is not recorded."""
+    return event.role != "foreground" and (event.start_sample, event.end_sample) == (0, num_samples)
+
+
+def _around(rest: np.ndarray, stem: np.ndarray, start: int) -> Match:
+    """The stretch around an event, with its own stem put back."""
+    first, stop = start - REACH_SAMPLES, start + len(stem) + REACH_SAMPLES
+    stretch = np.zeros(stop - first, np.float32)
+    lo, hi = max(first, 0), min(stop, len(rest))
+    stretch[lo - first : hi - first] = rest[lo:hi]
+    recording = stretch.copy()
+    recording[REACH_SAMPLES : REACH_SAMPLES + len(stem)] += stem
+    return match(recording, stem, stretch[lo - first : hi - first], reach=REACH_SAMPLES)
