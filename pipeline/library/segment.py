@@ -83,8 +83,8 @@ def measure(samples: NDArray[np.float32], *, rate: int) -> Measures:
     quiet = sounding & ~active
     if quiet.sum() * HOP_S >= 0.2:
         floor = float(np.percentile(levels[quiet], 25))
-    nonzero = np.flatnonzero(samples)
-    first, last = int(nonzero[0]), int(nonzero[-1]) + 1
+    nonzero = samples != 0
+    first, last = int(nonzero.argmax()), len(samples) - int(nonzero[::-1].argmax())
     occurrences = tuple((start * hop, min(end * hop, len(samples))) for start, end in spans)
     is_event = track_class == "event"
     return Measures(
