@@ -20,7 +20,9 @@ AUDITOR_VERSION = "1"
 
 DENIED = 4
 """Words after a negation that it denies."""
-_DROPPED = frozenset("a an the his her their its my your our is are was were be been some very really s that this".split())
+_DROPPED = frozenset(
+    "a an the his her their its my your our is are was were be been some very really s that this".split()
+)
 _WHOLE = frozenset(
     "bearing building ceiling training shorting arcing mugging fainting fir care caring plan planning tired dying "
     "wedding boxing setting shooting".split()
@@ -49,6 +51,32 @@ class _Found:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A rule, taken apart: needs in the text, needs in text or scenario, exceptions in the text, those anywhere."""
+
+    rule: Rule
+    near: tuple[str, ...]
+    near_set: frozenset[str]
+    scene: frozenset[str]
+    unless: frozenset[str]
+    unless_anywhere: frozenset[str]
+
+
+def _test(rule: Rule) -> _Test:
+    def split(concepts: str) -> tuple[tuple[str, ...], frozenset[str]]:
+        names = concepts.split()
+        return tuple(n for n in names if not n.startswith("@")), frozenset(n[1:] for n in names if n.startswith("@"))
+
+    (near, scene), (unless, anywhere) = split(rule.needs), split(rule.unless)
+    unknown = {*near, *scene, *unless, *anywhere} - LEXICON.keys()
+    assert not unknown, unknown
+    return _Test(rule, near, frozenset(near), scene, frozenset(unless), anywhere)
+
+
+_TESTS = tuple(_test(rule) for rule in RULES)
+
+
 def audit(
     caption: str,
     tags: Sequence[str] = (),
@@ -75,7 +103,9 @@ def audit(
     for tag in tags:
         by_tag = _judge(tag, scene | heard, beside, policy, far=far)
         if by_tag.label == "respond" and judged.label == "silent":
-            doubt = Audit("borderline", by_tag.criterion, f"tag {tag!r} says {by_tag.reason}, the caption does not", 0.5)
+            doubt = Audit(
+                "borderline", by_tag.criterion, f"tag {tag!r} says {by_tag.reason}, the caption does not", 0.5
+            )
             judged = doubt if heard else by_tag
             break
         if not heard and judged.label == "silent":
@@ -91,11 +121,15 @@ def audit(
 def _judge(text: str, scene: frozenset[str], beside: frozenset[str], policy: Policy, *, far: bool) -> Audit:
     found = _concepts(text)
     here = frozenset(f.concept for f in found)
+    known = here | scene
     fired = [
-        Audit(label, rule.criterion, f"{rule.reason}: {words}", rule.confidence)
-        for rule in RULES
-        if (label := _label(rule, policy, far=far)) != "silent"
-        and (words := _evidence(rule, found, here | scene, here | scene | beside)) is not None
+        Audit(label, test.rule.criterion, f"{test.rule.reason}: {words}", test.rule.confidence)
+        for test in _TESTS
+        if test.near_set <= here
+        and test.scene <= known
+        and not (test.unless & here or test.unless_anywhere & known or test.unless_anywhere & beside)
+        and (label := _label(test.rule, policy, far=far)) != "silent"
+        and (words := _evidence(test, found)) is not None
     ]
     if fired:
         loudest = max(fired, key=lambda a: (a.label == "respond", a.confidence))
@@ -117,25 +151,18 @@ def _label(rule: Rule, policy: Policy, *, far: bool) -> AuditLabel:
     return rule.assist if policy == "assist" and rule.assist is not None else rule.label
 
 
-def _evidence(rule: Rule, found: Sequence[_Found], scene: frozenset[str], anywhere: frozenset[str]) -> str | None:
+def _evidence(test: _Test, found: Sequence[_Found]) -> str | None:
     """The words that meet every need of the rule close together, or None."""
-    here = {f.concept for f in found}
-    if any(c[1:] in anywhere if c.startswith("@") else c in here for c in rule.unless.split()):
-        return None
-    needs = rule.needs.split()
-    near = [n for n in needs if not n.startswith("@")]
-    if any(n[1:] not in scene for n in needs if n.startswith("@")):
-        return None
-    for anchor in (f for f in found if f.concept == near[0]):
+    for anchor in (f for f in found if f.concept == test.near[0]):
         chosen = [anchor]
-        for concept in near[1:]:
+        for concept in test.near[1:]:
             partner = next(
                 (
                     f
                     for f in found
                     if f.concept == concept
                     and f.sentence == anchor.sentence
-                    and abs(f.start - anchor.start) <= rule.reach
+                    and abs(f.start - anchor.start) <= test.rule.reach
                     and all(_apart(f, c) for c in chosen)
                 ),
                 None,
@@ -184,14 +211,14 @@ def _words(text: str) -> tuple[list[str], list[str], list[int], list[int]]:
     sentences: list[int] = []
     clauses: list[int] = []
     sentence = clause = 0
-    for token in _TOKEN.findall(plain.replace("n't", " not"))[:_MAX_WORDS]:
-        if not token.isalpha():
+    for word in _TOKEN.findall(plain.replace("n't", " not"))[:_MAX_WORDS]:
+        if not word.isalpha():
             clause += 1
-            sentence += token not in ",:"
-        elif token in ("but", "until"):
+            sentence += word not in ",:"
+        elif word in ("but", "until"):
             clause += 1
-        elif token not in _DROPPED:
-            tokens.append(token)
+        elif word not in _DROPPED:
+            tokens.append(word)
             sentences.append(sentence)
             clauses.append(clause)
     return tokens, [stem(t) for t in tokens], sentences, clauses
@@ -221,7 +248,7 @@ def stem(word: str) -> str:
 
 def _phrases() -> Iterator[tuple[tuple[str, ...], str]]:
     for concept, phrases in LEXICON.items():
-        for phrase in phrases.split("/"):
+        for phrase in phrases:
             yield tuple(stem(w) for w in phrase.split() if w not in _DROPPED), concept
 
 

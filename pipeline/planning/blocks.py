@@ -26,6 +26,10 @@ _AN = re.compile(r"\b([Aa])(?= (?!one\b|uni|use)[aeiou])")
 
 LONGEST_S = 8.0
 """Longest foreground sound that a task asks for; longer clips are cut."""
+P_OWN = 0.6
+"""Share of triggers that are clips of the bag, where it has any of the criterion."""
+REDRAWS = 4
+"""Scenes drawn for one request; each leaves out what spoilt the one before."""
 WORD_S, CHARACTER_S = 0.4, 0.25
 """Spoken length of an English word and a Chinese character, for the budget of a stream."""
 
@@ -92,7 +96,12 @@ class Candidate:
         a = self.annotation
         length = a.single_s if single and a.single_s else a.duration_s
         return Wanted(
-            a.caption, a.tags, a.kind, float(np.clip(length, 0.2, LONGEST_S)), at, self.phrase.sound.replace("_", " ")[:60]
+            a.caption,
+            a.tags,
+            a.kind,
+            float(np.clip(length, 0.2, LONGEST_S)),
+            at,
+            self.phrase.sound.replace("_", " ")[:60],
         )
 
 
@@ -115,7 +124,7 @@ def rendered(kind: str, rng: np.random.Generator) -> Annotation:
 
 
 def benign(task: Task, accept: Callable[[Candidate], bool]) -> list[Candidate]:
-    """Benign sounds of the bag that can be named and that `accept` admits, one per sound; rendered ones if there are none."""
+    """Nameable benign sounds of the bag that `accept` admits, one clip per sound; rendered ones if there are none."""
 
     def named(annotations: Iterable[Annotation]) -> list[Candidate]:
         found: dict[str, Candidate] = {}
@@ -138,7 +147,7 @@ def trigger(task: Task, criterion: Criterion, *, named: bool = False) -> Candida
     own = [a for a in task.bag if a.label == "respond" and a.criterion == criterion and a.kind == "sfx"]
     kinds = [name for name, kind in KINDS.items() if kind.criterion == criterion]
     for _ in range(20):
-        if own and task.chance(0.7):
+        if own and task.chance(P_OWN):
             annotation, spoken = task.pick(own), ""
         else:
             spoken = task.pick(kinds)
@@ -152,7 +161,9 @@ def trigger(task: Task, criterion: Criterion, *, named: bool = False) -> Candida
         sound = identify(annotation.caption, annotation.tags, spoken.replace("_", " "))
         name = spoken or (sound.name if sound else annotation.caption[:40])
         return Candidate(annotation, replace(phrase, sound=name) if phrase and not named else phrase or _unnamed(name))
-    raise SceneRejected("planning", f"no sound of the criterion {criterion!r} passes the audit: add clips or allow more")
+    raise SceneRejected(
+        "planning", f"no sound of the criterion {criterion!r} passes the audit: add clips or allow more"
+    )
 
 
 def _unnamed(name: str) -> Phrase:
@@ -164,7 +175,7 @@ def compose(
 ) -> PlannedScene:
     """A scene around `wanted` that fills what the stream's duration leaves, without sounds like `avoid`.
 
-    Raises SceneRejected where no setting admits it, a sound in it is worth a reply nobody wants, or one of `avoid` got in.
+    Raises SceneRejected where no setting admits it, or what nobody wanted keeps being a danger or like `avoid`.
     """
     gap_s = sum(task.recipe.timing.gap_s.bounds) / 2
     own_s = sum(w.duration_s + gap_s for w in wanted) + sum(spoken_s(text) + gap_s for text in speech)
@@ -175,30 +186,42 @@ def compose(
     tags = frozenset(t for c in avoid for t in c.annotation.tags) | frozenset(
         t for c in avoid if (s := identify(c.annotation.caption, c.annotation.tags)) for t in s.tags
     )
-    planned = plan_scene(
-        [a for a in task.bag if a.label == "silent"],
-        SceneRequest(
-            foreground=count,
-            background=task.background,
-            duration_s=max(task.duration_s, own_s + 2 * each_s),
-            wanted=tuple(wanted),
-            avoid_tags=tags,
-            language=task.language,
-        ),
-        rng=task.rng,
-    )
     known = (identify(c.annotation.caption, c.annotation.tags, c.phrase.sound.replace("_", " ")) for c in avoid)
     sounds = {sound.name for sound in known if sound is not None}
+    fault = ""
+    for _ in range(REDRAWS):
+        planned = plan_scene(
+            [a for a in task.bag if a.label == "silent"],
+            SceneRequest(
+                foreground=count,
+                background=task.background,
+                duration_s=max(task.duration_s, own_s + 2 * each_s),
+                wanted=tuple(wanted),
+                avoid_tags=tags,
+                language=task.language,
+            ),
+            rng=task.rng,
+        )
+        unfit = _unfit(task, planned, sounds)
+        if unfit is None:
+            return planned
+        index, fault = unfit
+        tags |= set(planned.refinements[index].accept_tags)
+    raise SceneRejected("planning", fault)
+
+
+def _unfit(task: Task, planned: PlannedScene, sounds: set[str]) -> tuple[int, str] | None:
+    """The first sub-event nobody wanted that could pass for a target or is not benign here, and why."""
     for i, event in enumerate(planned.scene.sub_events):
         if i in planned.wanted:
             continue
         heard = identify(event.brief_description.split(",")[0], planned.refinements[i].accept_tags, event.name)
         if heard is not None and heard.name in sounds:
-            raise SceneRejected("planning", f"sub-event {event.name!r} could be taken for a target; draw another scene")
+            return i, f"sub-event {event.name!r} could be taken for a target"
         judged = judge(task, planned.scene, planned.refinements, i)
         if judged.label != "silent":
-            raise SceneRejected("planning", f"sub-event {event.name!r} is {judged.label}: {judged.reason}")
-    return planned
+            return i, f"sub-event {event.name!r} is {judged.label}: {judged.reason}"
+    return None
 
 
 def judge(task: Task, scene: ScenePlan, refinements: Sequence[Refinement], index: int) -> AuditLike:
@@ -207,7 +230,9 @@ def judge(task: Task, scene: ScenePlan, refinements: Sequence[Refinement], index
     beside: list[str] = []
     if index in order:
         place = order.index(index)
-        beside = [_itself(scene.sub_events[i].brief_description) for i in order[max(0, place - 1) : place + 2] if i != index]
+        beside = [
+            _itself(scene.sub_events[i].brief_description) for i in order[max(0, place - 1) : place + 2] if i != index
+        ]
     return task.audit(
         _itself(scene.sub_events[index].brief_description),
         refinements[index].accept_tags,

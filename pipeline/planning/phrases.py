@@ -34,7 +34,9 @@ def phrase_of(caption: str, tags: Sequence[str], *, language: str = "en") -> Phr
     sound = identify(caption, tags)
     entry = bank("phrases").get(sound.name) if sound else None
     if sound is not None and entry is not None:
-        hear, one, many, group, thing, zh = (None if part.strip('" ') == "-" else part.strip() for part in entry.split(";"))
+        hear, one, many, group, thing, zh = (
+            None if part.strip('" ') == "-" else part.strip() for part in entry.split(";")
+        )
         assert hear is not None
         return Phrase(sound.name, hear, one, many, group, thing, zh)
     plain = caption.strip().lower()

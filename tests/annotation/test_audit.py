@@ -183,6 +183,7 @@ a man moans
 heavy breathing
 a smoke detector chirps once for its low battery
 a fire alarm during a scheduled evacuation drill
+a smoke alarm is switched off
 bottles smash into a recycling bin
 """
 

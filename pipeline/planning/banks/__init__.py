@@ -10,4 +10,4 @@ import yaml
 @cache
 def bank(name: str) -> dict[str, Any]:
     """One file of texts, read once."""
-    return yaml.safe_load(files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load(files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))

@@ -27,9 +27,7 @@ def count_events(task: Task) -> tuple[StreamPlan, ...]:
     instruction = task.say("count", hear=target.phrase.heard(task.language), one=one, many=many)
     n = int(task.rng.integers(MIN_COUNT, MAX_COUNT + 1))
     places = spread(task, n)
-    planned = compose(
-        task, [target.wanted(at=at, single=True) for at in places], speech=[instruction], avoid=[target]
-    )
+    planned = compose(task, [target.wanted(at=at, single=True) for at in places], speech=[instruction], avoid=[target])
     order = sorted(planned.wanted)
     counted = {
         i: Step(
@@ -81,11 +79,13 @@ def countable(task: Task) -> list[Candidate]:
     """Sounds with short single occurrences that a person would count."""
     found = benign(
         task,
-        lambda c: c.phrase.one is not None
-        and not c.annotation.sustained
-        and c.annotation.kind == "sfx"
-        and c.annotation.single_s is not None
-        and c.annotation.single_s <= LONGEST_COUNTED_S,
+        lambda c: (
+            c.phrase.one is not None
+            and not c.annotation.sustained
+            and c.annotation.kind == "sfx"
+            and c.annotation.single_s is not None
+            and c.annotation.single_s <= LONGEST_COUNTED_S
+        ),
     )
     if not found:
         raise SceneRejected("planning", "no sound of the bag can be counted: add clips with separate occurrences")

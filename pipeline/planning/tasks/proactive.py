@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import replace
 from typing import cast
 
@@ -12,13 +12,15 @@ from pipeline.planning.blocks import Candidate, Task, compose, judge, rendered, 
 from pipeline.planning.phrases import Phrase
 from pipeline.planning.scripted import PlannedScene
 from pipeline.planning.validator import validate_scene
-from pipeline.synthesis.kinds import COUNTERPARTS, KINDS, match_kind, words
+from pipeline.synthesis.kinds import COUNTERPARTS, KINDS, match_kind
 from schemas.plan import PairCue, PlannedReply, Step, StreamPlan
 from schemas.taxonomy import CRITERION_OF_TASK, Criterion
 
 P_SECOND = 0.25
 """Share of long streams with a second danger."""
 LONG_S = 45.0
+P_CLOSING = 0.4
+"""Share of replies that end with an offer or a reminder."""
 SLOT = 2.0
 """A pair's slot, in lengths of the longer cue: a grounded clip may be twice as long as planned."""
 
@@ -33,15 +35,18 @@ def warning(task: Task, criterion: Criterion, cue: Candidate) -> PlannedReply:
     """A reply to the danger: what was heard and what to do about it."""
     families = bank("replies")[criterion]
     sources = (cue.phrase.sound.replace("_", " "), cue.annotation.caption, " ".join(cue.annotation.tags))
-    found = (family for text in sources for family in families.values() if _names(family["words"], words(text)))
+    found = (family for text in sources for family in families.values() if _names(family["words"], text))
     family = next(found, families["any"])
     space = "" if task.language == "zh" else " "
-    text = space.join((task.pick(family["heard"][task.language]), task.pick(family["do"][task.language])))
-    return PlannedReply(text=text, emotion="urgent")
+    parts = [task.pick(family["heard"][task.language]), task.pick(family["do"][task.language])]
+    if task.chance(P_CLOSING):
+        parts.append(task.say("closing"))
+    return PlannedReply(text=space.join(parts), emotion="urgent")
 
 
-def _names(listed: str, said: Sequence[str]) -> bool:
+def _names(listed: str, text: str) -> bool:
     """Whether the text has a word that starts like one of a family's, or all words of one of its phrases."""
+    said = re.findall(r"[a-z]+", text.lower())
     starts = [part.split() for part in listed.split(";") if part.strip()]
     return any(all(any(word.startswith(start) for word in said) for start in phrase) for phrase in starts)
 
@@ -51,7 +56,9 @@ def answer(task: Task, planned: PlannedScene, index: int, criterion: Criterion, 
     judged = judge(task, planned.scene, planned.refinements, index)
     if judged.label != "respond" or judged.criterion != criterion:
         name = planned.scene.sub_events[index].name
-        raise SceneRejected("planning", f"trigger {name!r} is {judged.label} ({judged.criterion}) here: {judged.reason}")
+        raise SceneRejected(
+            "planning", f"trigger {name!r} is {judged.label} ({judged.criterion}) here: {judged.reason}"
+        )
     return Step(
         source="event", index=index, sub_task=task.sub_task, decision="respond", reply=reply,
         criterion=criterion, reason=judged.reason, safety=True,
@@ -86,7 +93,9 @@ def _pair(task: Task, criterion: Criterion) -> tuple[StreamPlan, StreamPlan]:
         validate_scene(side.scene, side.refinements, duration_s=max(e.rough_duration_s for e in side.scene.sub_events))
     judged = judge(task, silent.scene, silent.refinements, cue)
     if judged.label != "silent":
-        raise SceneRejected("planning", f"counterpart {harmless.annotation.caption!r} is {judged.label}: {judged.reason}")
+        raise SceneRejected(
+            "planning", f"counterpart {harmless.annotation.caption!r} is {judged.label}: {judged.reason}"
+        )
     answered = answer(task, respond, cue, criterion, warning(task, criterion, danger))
     unanswered = Step(source="event", index=cue, sub_task=task.sub_task, decision="silent", reason=judged.reason)
     steps = steps_of(task, respond.scene, respond.refinements, {cue: answered})
@@ -100,7 +109,7 @@ def _pair(task: Task, criterion: Criterion) -> tuple[StreamPlan, StreamPlan]:
 
 
 def _keep(planned: PlannedScene, wanted: int) -> tuple[PlannedScene, int]:
-    """The scene with one of its two wanted sub-events, at the place of the first; rules that bind either are dropped."""
+    """The scene with one of its two cues, at the place of the first, without the constraints that bind either."""
     place, other = planned.wanted
     kept = planned.wanted[wanted]
     names = {planned.scene.sub_events[i].name for i in planned.wanted}

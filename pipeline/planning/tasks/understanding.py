@@ -44,7 +44,12 @@ def sound_event_qa(task: Task) -> tuple[StreamPlan, ...]:
 
 def _heard(task: Task, index: int) -> Step:
     return Step(
-        source="event", index=index, sub_task=task.sub_task, decision="none", single_occurrence=True, reason="asked about"
+        source="event",
+        index=index,
+        sub_task=task.sub_task,
+        decision="none",
+        single_occurrence=True,
+        reason="asked about",
     )
 
 
@@ -79,7 +84,11 @@ def _order(task: Task) -> _Asked:
 def _number(task: Task) -> _Asked:
     target = task.pick(countable(task))
     n = int(task.rng.integers(MIN_COUNT, MAX_COUNT))
-    words = {"one": target.phrase.one or "", "many": target.phrase.many or "", "hear": target.phrase.heard(task.language)}
+    words = {
+        "one": target.phrase.one or "",
+        "many": target.phrase.many or "",
+        "hear": target.phrase.heard(task.language),
+    }
     question = task.say("ask_number", **words)
     sounds = [target.wanted(at=0.9 * at, single=True) for at in spread(task, n)]
     planned = compose(task, sounds, speech=[question], avoid=[target])
