@@ -301,3 +301,18 @@ def test_any_text_is_judged(caption: str, tags: list[str]) -> None:
 @given(st.sampled_from(lines(DISTRESS + HAZARD + EQUIPMENT + SIGNAL + SILENT)))
 def test_case_and_punctuation_do_not_matter(caption: str) -> None:
     assert audit(caption.upper() + "!").label == audit(caption).label
+
+
+@pytest.mark.parametrize(
+    ("caption", "label"),
+    [
+        ("one short click of a mouse", "silent"),  # "shorting" of a wire once had the stem of "short"
+        ("a mug placed on a shelf", "silent"),  # "mugging"
+        ("a bear of a man carries weights", "silent"),  # "bearing"
+        ("gunshots ring out", "respond"),  # a boxing "ring" excused them
+        ("somebody drops coins on the tiles", "silent"),
+        ("a music box plays in the background", "silent"),
+    ],
+)
+def test_words_that_were_once_confused(caption: str, label: str) -> None:
+    assert audit(caption).label == label
