@@ -116,11 +116,8 @@ def _target(task: Task) -> tuple[Candidate, Criterion | None]:
 def _report(task: Task, index: int, target: Candidate, criterion: Criterion | None) -> Step:
     """The answer to the instructed sound; a danger is reported with what to do about it."""
     text = task.say("alert_reply", hear=target.phrase.heard(task.language))
-    emotion = "normal"
-    if criterion is not None:
-        advice = warning(task, criterion, target)
-        text, emotion = f"{text} {advice.text}", advice.emotion
+    reply = PlannedReply(text=text) if criterion is None else warning(task, criterion, target, heard=text)
     return Step(
         source="event", index=index, sub_task=task.sub_task, decision="respond", criterion=criterion,
-        reply=PlannedReply(text=text, emotion=emotion), reason="the instructed sound", safety=criterion is not None,
+        reply=reply, reason="the instructed sound", safety=criterion is not None,
     )  # fmt: skip

@@ -31,14 +31,14 @@ def proactive(task: Task) -> tuple[StreamPlan, ...]:
     return _pair(task, criterion) if task.pair else (_single(task, criterion),)
 
 
-def warning(task: Task, criterion: Criterion, cue: Candidate) -> PlannedReply:
-    """A reply to the danger: what was heard and what to do about it."""
+def warning(task: Task, criterion: Criterion, cue: Candidate, *, heard: str | None = None) -> PlannedReply:
+    """A reply to the danger: what was heard (drawn where `heard` is None) and what to do about it."""
     families = bank("replies")[criterion]
     sources = (cue.phrase.sound.replace("_", " "), cue.annotation.caption, " ".join(cue.annotation.tags))
     found = (family for text in sources for family in families.values() if _names(family["words"], text))
     family = next(found, families["any"])
     space = "" if task.language == "zh" else " "
-    parts = [task.pick(family["heard"][task.language]), task.pick(family["do"][task.language])]
+    parts = [heard or task.pick(family["heard"][task.language]), task.pick(family["do"][task.language])]
     if task.chance(P_CLOSING):
         parts.append(task.say("closing"))
     return PlannedReply(text=space.join(parts), emotion="urgent")
