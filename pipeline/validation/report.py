@@ -117,7 +117,7 @@ def select(rows: Sequence[Listed], limit: int) -> list[Listed]:
 
 
 def _read(
-    corpus: Path, manifest: Mapping[str, Any], by_rule: Mapping[str, Sequence[Finding]]
+    corpus: Path, manifest: dict[str, Any], by_rule: Mapping[str, Sequence[Finding]]
 ) -> tuple[list[Listed], list[str]]:
     """Every row without its audio, and a line per shard that cannot be read."""
     found: dict[tuple[str, int], list[Finding]] = defaultdict(list)
@@ -205,9 +205,10 @@ def _summary(key: str, row: Listed, *, heard: bool) -> dict[str, Any]:
 
 
 def _detail(row: Listed, record: Mapping[str, Any], samples: np.ndarray | None) -> dict[str, Any]:
-    columns = ("language", "responses", "turns", "events", "noise", "quality", "seed", "num_samples", "num_chunks")
+    columns = ("language", "responses", "turns", "events", "noise", "quality")
     return {
         **{name: record[name] for name in columns},
+        "seed": str(record["seed"]),  # JavaScript rounds integers of 64 bits
         "verified": np.flatnonzero(_verified(record)).tolist(),
         "envelope": None if samples is None else envelope(samples),
         "findings": [{"rule": f.rule, "detail": f.detail} for f in row.findings],
@@ -295,13 +296,18 @@ def _write_pages(folder: Path, context: Mapping[str, Any]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["words"] = lambda name: str(name).replace("_", " ")
+    environment.filters["words"] = _words
+    environment.filters["title_words"] = lambda name: _words(name)[:1].upper() + _words(name)[1:]
     environment.filters["share"] = lambda part, whole: f"{100 * part / whole:.1f} %" if whole else "–"
     page = environment.get_template("index.html.j2").render(context)
     (folder / "index.html").write_text(page, encoding="utf-8")
     for name in ("style.css", "app.js"):
         source = resources.files("pipeline.validation") / "report" / name
         (folder / name).write_bytes(source.read_bytes())
+
+
+def _words(name: str) -> str:
+    return re.sub(r"\b(qa|asr|en|zh)\b", lambda short: short[0].upper(), name.replace("_", " "))
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:

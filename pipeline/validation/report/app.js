@@ -3,7 +3,8 @@
 
 const report = { index: null, details: {} };
 const byId = (id) => document.getElementById(id);
-const words = (name) => String(name ?? "").replaceAll("_", " ");
+const words = (name) => String(name ?? "").replaceAll("_", " ").replace(/\b(qa|asr|en|zh)\b/g, (short) => short.toUpperCase());
+const title = (name) => words(name).replace(/^./, (first) => first.toUpperCase());
 const number = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits).replace("-", "\u2212") : "\u2013");
 const seconds = (samples) => samples / report.index.rate;
 const chunkSeconds = () => report.index.chunk / report.index.rate;
@@ -79,7 +80,7 @@ function card(stream) {
       marks),
     h("div", { class: "body" },
       h("p", { class: "facts" }, `${words(stream.ability)} \u00b7 ${stream.split}`),
-      h("h3", null, words(stream.sub_task)),
+      h("h3", null, title(stream.sub_task)),
       h("p", null, stream.scenario),
       h("div", { class: "chips" },
         h("span", { class: "chip" }, clock(stream.seconds)),
@@ -106,7 +107,7 @@ async function showStream(stream) {
   if (location.hash !== `#/${stream.key}`) return;
   const length = Math.max(stream.seconds, stream.chunks * chunkSeconds());
   shown = { stream, detail, length, zoom: 1, chosen: -1, chunk: -1, tracks: h("div", { class: "tracks" }), cursor: h("div", { class: "cursor" }) };
-  byId("stream").replaceChildren(navigation(stream), heading(stream, detail), board(stream), conversation(detail), measurements(detail), events(detail), plan(detail));
+  byId("stream").replaceChildren(navigation(stream), heading(stream, detail), board(stream), h("div", { class: "columns" }, conversation(detail), measurements(detail)), events(detail), plan(detail));
   byId("player").hidden = false;
   byId("toggle").disabled = byId("position").disabled = !stream.heard;
   byId("position").max = length;
@@ -131,7 +132,7 @@ function heading(stream, detail) {
   const partnerText = partner ? `pair partner: ${partner.responses.length ? "with" : "without"} a response \u2192` : "";
   return h("header", null,
     h("p", { class: "eyebrow" }, words(stream.ability)),
-    h("h1", null, words(stream.sub_task).replace(/^./, (first) => first.toUpperCase())),
+    h("h1", null, title(stream.sub_task)),
     h("p", { class: "scenario" }, stream.scenario),
     h("div", { class: "chips" },
       h("span", { class: "chip" }, stream.split),
@@ -140,7 +141,7 @@ function heading(stream, detail) {
       h("span", { class: "chip" }, h("code", null, stream.id)),
       partner ? h("a", { class: "chip", href: `#/${partner.key}` }, partnerText) : stream.pair && h("span", { class: "chip" }, "pair partner is not in this report")),
     detail.findings.length
-      ? h("div", { class: "notice" }, h("strong", null, "Findings"), h("ul", null, detail.findings.map((finding) => h("li", null, h("strong", null, finding.rule), ` ${finding.detail}`))))
+      ? h("div", { class: "notice wrong" }, h("strong", null, "Findings"), h("ul", null, detail.findings.map((finding) => h("li", null, h("strong", null, finding.rule), ` ${finding.detail}`))))
       : null);
 }
 
@@ -166,7 +167,7 @@ function board(stream) {
       h("div", null,
         h("button", { type: "button", class: "button", "aria-label": "Zoom out", onclick: zoomBy(0.5) }, "\u2212"),
         h("button", { type: "button", class: "button", "aria-label": "Zoom in", onclick: zoomBy(2) }, "+"))),
-    stream.heard ? null : h("p", { class: "notice" }, "The audio of this stream cannot be decoded; its labels are shown without it."),
+    stream.heard ? null : h("p", { class: "notice wrong" }, "The audio of this stream cannot be decoded; its labels are shown without it."),
     roll);
 }
 
@@ -250,16 +251,17 @@ function grid(stream, detail) {
     h("svg", null, h("defs", null, hatch), cells));
 }
 
-// Blocks that would overlap go into rows of their own; a block is at least as wide as its number.
+// Blocks that would overlap go into rows of their own; a block is at least as wide as its icon and number.
 function lane(blocks, empty) {
   const ends = [];
   for (const block of [...blocks].sort((a, b) => a.start - b.start)) {
     const left = block.start * shown.scale;
-    const width = Math.max(30, (block.end - block.start) * shown.scale - 1);
+    const width = Math.max(46, (block.end - block.start) * shown.scale - 1);
     const at = Math.max(0, Math.min(left, shown.length * shown.scale - width));
     let row = ends.findIndex((end) => end <= at);
     if (row < 0) row = ends.push(0) - 1;
     ends[row] = at + width + 1;
+    block.element.classList.toggle("narrow", width < 72);
     Object.assign(block.element.style, { left: `${at}px`, width: `${width}px`, top: `${4 + row * 30}px` });
     block.element.style.setProperty("--hue", `var(--${block.hue})`);
   }
@@ -278,7 +280,7 @@ function eventBlock(event, hue) {
       type: "button", class: `block ${event.decision === "silent" ? "silent" : ""} ${shown.chosen === event.index ? "chosen" : ""}`, title: `${event.index + 1} ${text}`,
       "aria-label": `Event ${event.index + 1}: ${text}, ${event.role}, ${decision}, ${number(start)} to ${number(end)} seconds`,
       onclick: () => choose(event.index, start),
-    }, event.decision === "none" ? null : icon(event.decision), h("span", null, `${event.index + 1} ${text}`)),
+    }, h("div", { class: "tag" }, event.decision === "none" ? null : icon(event.decision), h("b", null, String(event.index + 1)), h("span", null, text))),
   };
 }
 
@@ -290,13 +292,13 @@ function responseBlock(response, index) {
     element: h("button", {
       type: "button", class: "block reply", title: response.text, "aria-label": `Response ${index + 1} in chunk ${response.chunk}: ${response.text}`,
       onclick: () => seek(start),
-    }, icon("respond"), h("span", null, response.text)),
+    }, h("div", { class: "tag" }, icon("respond"), h("span", null, response.text))),
   };
 }
 
 function noiseBlock(noise) {
   const text = `${words(noise.track)} noise, ${number(noise.snr_db)} dB SNR: ${noise.clip_ids.join(", ")}`;
-  return { start: 0, end: shown.length, hue: "noise", element: h("div", { class: "block", title: text }, h("span", { class: "tag" }, text)) };
+  return { start: 0, end: shown.length, hue: "noise", element: h("div", { class: "block", title: text }, h("div", { class: "tag" }, h("span", null, text))) };
 }
 
 function conversation(detail) {
@@ -341,7 +343,7 @@ function measurements(detail) {
   const quality = detail.quality ?? {};
   const facts = [
     ["Peak", `${number(quality.peak_dbfs)} dBFS`], ["Loudness", `${number(quality.lufs)} LUFS`], ["Realised SNR", `${number(quality.realised_snr_db)} dB`],
-    ["Digitally quiet", `${number(100 * quality.silence_ratio)} %`], ["Largest seam jump", number(quality.max_seam_jump, 4)], ["Clipped samples", quality.clipped_samples ?? "\u2013"],
+    ["Outside foreground events", `${number(100 * quality.silence_ratio)} %`], ["Roughest join (1 is smooth)", number(quality.max_seam_jump, 2)], ["Clipped samples", quality.clipped_samples ?? "\u2013"],
     ...detail.noise.map((noise) => [`${words(noise.track)} noise`, `${number(noise.snr_db)} dB, ${noise.clip_ids.join(", ")} (${[...new Set(noise.licences)].join(", ")})`]),
     ["Seed", detail.seed],
   ];
@@ -356,7 +358,7 @@ function events(detail) {
     const decision = event.decision === "none" ? "none" : h("span", { class: "decision" }, icon(event.decision), event.decision);
     return h("tr", { id: `event-${index}` },
       h("th", { scope: "row" }, `${index + 1} ${words(event.name)}`, h("small", null, `${event.role}, ${event.kind}`)),
-      cell("Time", null, timeButton(seconds(event.start_sample)), ` ${number(seconds(event.end_sample - event.start_sample), 2)} s`),
+      cell("Time", { class: "when" }, timeButton(seconds(event.start_sample)), ` for ${number(seconds(event.end_sample - event.start_sample), 2)} s`),
       cell("Decision", null, decision),
       cell("Came from", { class: "origin" }, ...origin(event), ...history(detail.provenance, index, event)),
       cell("Licence", null, event.licence, event.attribution ? h("div", { class: "fine" }, event.attribution) : null),
@@ -486,7 +488,7 @@ function route() {
   byId("player").hidden = !stream;
   if (stream) {
     scrollTo(0, 0);
-    showStream(stream).catch(() => byId("stream").replaceChildren(h("p", { class: "notice" }, "The data of this stream is missing from the report's folder.")));
+    showStream(stream).catch(() => byId("stream").replaceChildren(h("p", { class: "notice wrong" }, "The data of this stream is missing from the report's folder.")));
   } else if (wasShown) {
     document.querySelector(`.card[href="#/${wasShown.key}"]`)?.focus();
   }

@@ -1,0 +1,130 @@
+"""Small corpora for the report's tests: a few seconds of tones, every kind of event, any text."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile as sf
+
+from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally, manifest
+from pipeline.shards.writer import write_shard
+from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
+from schemas.provenance import Agent, AuditRecord, CandidateRecord, GroundingRecord, Provenance
+from schemas.row import Event, NoiseTrack, Quality, Response, Row, Turn
+
+CHUNKS = 20
+
+
+def make_row(number: int, *, text: str = "a kettle whistles", **changes: Any) -> Row:
+    """A stream of 8 s: speech, an answered sound, a silent one, a background and an ambience; `text` is everywhere."""
+
+    def event(role: str, start_s: float, end_s: float, **fields: Any) -> Event:
+        interval = {"start_sample": round(start_s * SAMPLE_RATE), "end_sample": round(end_s * SAMPLE_RATE)}
+        common = {"name": text, "kind": "sfx", "source": "retrieved", "gain_db": -3.5, "decision": "none"}
+        origin = {"clip_id": "c1", "caption": text, "query": text, "score": 0.8, "verdict": "accept"}
+        legal = {"licence": "CC0-1.0", "attribution": text}
+        return Event.model_validate({**common, **origin, **legal, **interval, "role": role, **fields})
+
+    events = (
+        event("foreground", 0.4, 1.9, kind="speech", source="spoken", transcript=text, decision="silent", clip_id=None),
+        event("foreground", 2.0, 3.1, decision="respond"),
+        event("foreground", 4.0, 6.0, decision="silent"),
+        event("background", 1.0, 5.0),
+        event("ambient", 0.0, 8.0),
+    )
+    time = np.arange(CHUNKS * CHUNK_SAMPLES) / SAMPLE_RATE
+    flac = io.BytesIO()
+    sf.write(flac, 0.3 * np.sin(2 * np.pi * (300 + 40 * number) * time * (1 + time / 8)), SAMPLE_RATE, format="FLAC")
+    agent = Agent(name="scripted", version="1")
+    provenance = Provenance(
+        policy="strict",
+        **dict.fromkeys(("planner", "refiner", "verifier", "responder", "auditor"), agent),
+        audits=(AuditRecord(event=1, label="respond", criterion="hazard", reason=text, confidence=1.0),),
+        grounding=(
+            GroundingRecord(
+                event=1,
+                threshold=0.2,
+                candidates=(CandidateRecord(clip_id="c1", generator=None, score=0.8, verdict="accept", reason=text),),
+            ),
+        ),
+        conditioning=(),
+        renderings=(),
+        speech=(),
+        targets=(),
+        step_events=(0, 1, 2),
+    )
+    row = Row(
+        id=f"row-{number:03d}",
+        split="train",
+        ability="proactive_response",
+        sub_task="natural_hazard",
+        language="en",
+        scenario=text,
+        audio=flac.getvalue(),
+        sampling_rate=SAMPLE_RATE,
+        num_samples=len(time),
+        chunk_samples=CHUNK_SAMPLES,
+        num_chunks=CHUNKS,
+        turns=tuple(
+            Turn(
+                user=e.transcript or "",
+                assistant=text if e.decision == "respond" else "<no need to response>",
+                emotion="normal",
+                scene_type=text,
+                sub_task="natural_hazard",
+                start_sample=e.start_sample,
+                end_sample=e.end_sample,
+                response=0 if e.decision == "respond" else -1,
+            )
+            for e in events[:3]
+        ),
+        responses=(
+            Response(
+                chunk=7,
+                text=text,
+                emotion="urgent",
+                event=1,
+                delay_chunks=0,
+                moved_chunks=0,
+                sub_task="natural_hazard",
+                action=f'{{"verb": "{text}"}}',
+            ),
+        ),
+        events=events,
+        noise=(NoiseTrack(track="ambient", snr_db=15.0, clip_ids=("n1",), licences=("CC0-1.0",)),),
+        pair_id=None,
+        plan_json=f'{{"scenario": "{text}"}}',
+        provenance_json=provenance.model_dump_json(),
+        seed=2**62 + number,
+        recipe_sha256="0" * 64,
+        quality=Quality(
+            peak_dbfs=-10.0, lufs=-23.0, realised_snr_db=12.0, silence_ratio=0.4, max_seam_jump=1.1, clipped_samples=0
+        ),
+    )
+    return row.model_copy(update=changes)
+
+
+def make_corpus(
+    root: Path, rows: Sequence[Row], *, splits: Sequence[str] = ("train",), quarantined: Sequence[Quarantined] = ()
+) -> Path:
+    """A finished corpus of one shard per split."""
+    folder = CorpusFolder(root)
+    reports = []
+    for split in splits:
+        tally, held = Tally(), [row for row in rows if row.split == split]
+        for row in held:
+            tally.add(row)
+        file = write_shard(root, f"data/{split}-00000-of-00001.parquet", held)
+        reports.append(ShardReport.of(file, split, tally, [q for q in quarantined if q.split == split]))
+    folder.write_quarantine(quarantined)
+    identity = {"recipe_sha256": "0" * 64, "library_sha256": "1" * 64, "limit": None}
+    recipe = {"name": "small", "pretty_name": "Small <corpus>"}
+    versions = {"streamaudio-builder": "0"}
+    folder.write_manifest(manifest(reports, quarantined, recipe=recipe, identity=identity, versions=versions))
+    assert Counter(row.split for row in rows).keys() <= set(splits)
+    return root
