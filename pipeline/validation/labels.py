@@ -12,7 +12,7 @@ from pipeline.timing import last_chunk
 from pipeline.validation.findings import Finding
 from schemas.protocol import CHUNK_SAMPLES, SILENCE_MARKER
 from schemas.row import Event, Response, Row
-from schemas.taxonomy import ABILITY_OF, INCREMENTAL, MANY_RESPONSES
+from schemas.taxonomy import ABILITY_OF, INCREMENTAL, MANY_RESPONSES, Decision
 
 MAX_DRAWN_DELAY_CHUNKS = 2
 MAX_BEHIND_CHUNKS = 3
@@ -212,7 +212,7 @@ def _turn_per_event(row: Row, where: str) -> Iterator[Finding]:
 def _silence(row: Row, where: str) -> Iterator[Finding]:
     # As the builder derives it, and by the letter of the rule: a response inside a silent event's chunks belongs to
     # another event that began at or before it.
-    intervals = [(e.start_sample, e.end_sample, e.decision) for e in row.events]
+    intervals: list[tuple[int, int, Decision]] = [(e.start_sample, e.end_sample, e.decision) for e in row.events]
     verified = silent_stretches(intervals, row.responses, row.num_chunks)
     for i, response in enumerate(row.responses):
         inside = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.timing import last_chunk
 from pipeline.validation.findings import Finding
@@ -12,7 +12,9 @@ from schemas.taxonomy import CRITERION_OF_TASK
 
 Check = Callable[[Stream, str], Iterator[Finding]]
 
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+_NUMBERS: Sequence[str] = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+)
 _HAN = {"零": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 _NUMBER = re.compile(rf"\d+|\b(?:{'|'.join(_NUMBERS)})\b|[{''.join(_HAN)}]+", re.IGNORECASE)
 _FINE = "ok|okay|alright|all right|fine"
