@@ -86,7 +86,9 @@ def write_report(corpus: Path, findings: Findings | None, *, max_streams: int = 
             (new / folder).mkdir(parents=True)
         _write_streams(corpus, new, chosen)
         overview = _overview(manifest, rows, _quarantine(corpus), unreadable)
-        validation = None if findings is None else {"summary": findings.summary(), "rules": _rules(findings)}
+        validation = (
+            None if findings is None else {"summary": findings.summary(), "rules": _rules(findings, _keys(chosen))}
+        )
         _write_pages(new, {**overview, "validation": validation, "shown": len(chosen)})
         _swap(new, corpus / "report", Path(scratch) / "old")
     return corpus / "report" / "index.html"
@@ -122,8 +124,8 @@ def _read(
     """Every row without its audio, and a line per shard that cannot be read."""
     found: dict[tuple[str, int], list[Finding]] = defaultdict(list)
     for finding in (finding for of_rule in by_rule.values() for finding in of_rule):
-        if place := _ROW_OF.match(finding.where):
-            found[place[1], int(place[2])].append(finding)
+        if place := _row_of(finding):
+            found[place].append(finding)
     rows: list[Listed] = []
     unreadable: list[str] = []
     for shard in shard_paths(manifest):
@@ -133,6 +135,12 @@ def _read(
         except _BROKEN as error:
             unreadable.append(f"{shard}, from row {sum(row.shard == shard for row in rows)} on: {_line(error)}")
     return rows, unreadable
+
+
+def _row_of(finding: Finding) -> tuple[str, int] | None:
+    """Shard and row of a finding that is about one row."""
+    place = _ROW_OF.match(finding.where)
+    return (place[1], int(place[2])) if place else None
 
 
 def _listed(shard: str, index: int, record: Mapping[str, Any], findings: Sequence[Finding]) -> Listed:
@@ -157,14 +165,19 @@ def _verified(record: Mapping[str, Any]) -> np.ndarray:
     )
 
 
+def _keys(chosen: Sequence[Listed]) -> dict[tuple[str, int], str]:
+    """The name of each chosen row's page and files; ids are not fit for file names."""
+    return {(row.shard, row.index): f"{key:04d}" for key, row in enumerate(chosen)}
+
+
 def _write_streams(corpus: Path, folder: Path, chosen: Sequence[Listed]) -> None:
-    wanted = {(row.shard, row.index): f"{key:04d}" for key, row in enumerate(chosen)}
+    keys = _keys(chosen)
     streams = []
     for shard in dict.fromkeys(row.shard for row in chosen):
         rows = {row.index: row for row in chosen if row.shard == shard}
         for index, record in enumerate(iter_rows(corpus / shard)):
             if index in rows:
-                key = wanted[shard, index]
+                key = keys[shard, index]
                 samples = _write_media(folder, key, record["audio"])
                 _write_script(folder / "data" / f"{key}.js", f"details[{key!r}]", _detail(rows[index], record, samples))
                 streams.append(_summary(key, rows[index], heard=samples is not None))
@@ -282,9 +295,15 @@ def _quarantine(corpus: Path) -> Counter[tuple[str, str]]:
     return Counter((record["stage"], record["reason"]) for record in records)
 
 
-def _rules(findings: Findings) -> list[dict[str, Any]]:
+def _rules(findings: Findings, keys: Mapping[tuple[str, int], str]) -> list[dict[str, Any]]:
+    """Per broken rule its count and first findings, each with the key of its stream's page or None."""
     return [
-        {"rule": rule, "count": findings.count(rule), "first": found[:3]} for rule, found in findings.by_rule().items()
+        {
+            "rule": rule,
+            "count": findings.count(rule),
+            "first": [(finding, keys.get(_row_of(finding) or ("", -1))) for finding in found[:3]],
+        }
+        for rule, found in findings.by_rule().items()
     ]
 
 

@@ -156,7 +156,7 @@ def test_findings_are_counted_and_reach_their_stream(tmp_path: Path) -> None:
     page = write_report(
         corpus, found(Finding("late-reply", f"{SHARD}#1 row-001, response 0", "chunk 9")), max_streams=1
     )
-    assert "late-reply" in page.read_text(encoding="utf-8")
+    assert re.search(r'late-reply.*<a href="#/0000"><code>', page.read_text(encoding="utf-8"), re.DOTALL)
     (stream,) = script(page.parent / "data" / "streams.js")["streams"]
     assert (stream["id"], stream["rules"]) == ("row-001", ["late-reply"])
 

@@ -108,6 +108,7 @@ async function showStream(stream) {
   const length = Math.max(stream.seconds, stream.chunks * chunkSeconds());
   shown = { stream, detail, length, zoom: 1, chosen: -1, chunk: -1, tracks: h("div", { class: "tracks" }), cursor: h("div", { class: "cursor" }) };
   byId("stream").replaceChildren(navigation(stream), heading(stream, detail), board(stream), h("div", { class: "columns" }, conversation(detail), measurements(detail)), events(detail), plan(detail));
+  byId("stream").querySelector("h1").focus({ preventScroll: true });
   byId("player").hidden = false;
   byId("toggle").disabled = byId("position").disabled = !stream.heard;
   byId("position").max = length;
@@ -132,7 +133,7 @@ function heading(stream, detail) {
   const partnerText = partner ? `pair partner: ${partner.responses.length ? "with" : "without"} a response \u2192` : "";
   return h("header", null,
     h("p", { class: "eyebrow" }, words(stream.ability)),
-    h("h1", null, title(stream.sub_task)),
+    h("h1", { tabindex: "-1" }, title(stream.sub_task)),
     h("p", { class: "scenario" }, stream.scenario),
     h("div", { class: "chips" },
       h("span", { class: "chip" }, stream.split),
@@ -163,7 +164,8 @@ function board(stream) {
     h("div", { class: "tools" },
       h("div", { class: "legend" },
         h("span", null, icon("respond"), "answered"), h("span", null, icon("silent"), "must stay silent"),
-        h("span", null, cell("quiet"), "silent chunk"), h("span", null, cell("verified"), "verified silence"), h("span", null, cell("reply"), "response starts")),
+        h("span", null, cell("quiet"), "silent chunk"), h("span", null, cell("verified"), "verified silence"), h("span", null, cell("reply"), "response starts"),
+        h("span", null, "underline: an event's real length")),
       h("div", null,
         h("button", { type: "button", class: "button", "aria-label": "Zoom out", onclick: zoomBy(0.5) }, "\u2212"),
         h("button", { type: "button", class: "button", "aria-label": "Zoom in", onclick: zoomBy(2) }, "+"))),
@@ -251,7 +253,8 @@ function grid(stream, detail) {
     h("svg", null, h("defs", null, hatch), cells));
 }
 
-// Blocks that would overlap go into rows of their own; a block is at least as wide as its icon and number.
+// Blocks that would overlap go into rows of their own; a block is at least as wide as its icon and number, and
+// underlined for as long as it lasts.
 function lane(blocks, empty) {
   const ends = [];
   for (const block of [...blocks].sort((a, b) => a.start - b.start)) {
@@ -263,6 +266,7 @@ function lane(blocks, empty) {
     ends[row] = at + width + 1;
     block.element.classList.toggle("narrow", width < 72);
     Object.assign(block.element.style, { left: `${at}px`, width: `${width}px`, top: `${4 + row * 30}px` });
+    block.element.style.setProperty("--real", `${(block.end - block.start) * shown.scale}px`);
     block.element.style.setProperty("--hue", `var(--${block.hue})`);
   }
   const box = h("div", { class: "lane" }, blocks.length ? blocks.map((block) => block.element) : h("div", { class: "empty" }, empty));
