@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from pipeline.corpus_build import Workplace, build_shard, identity, planned, publish
@@ -53,9 +53,9 @@ def build_corpus(
     with folder.claimed(this_build):
         plan = planned(folder, recipe, library, limit=limit, on_progress=functools.partial(on_progress, "planned"))
         workplace = Workplace.prepare(folder, recipe, library_path.resolve())
-        run_shards.with_options(task_runner=ProcessPoolTaskRunner(max_workers=workers))(
-            workplace, [shard.name for shard in plan.shards], functools.partial(on_progress, "built")
-        )
+        run = run_shards.with_options(task_runner=ProcessPoolTaskRunner(max_workers=workers))
+        with _watched(workplace, functools.partial(on_progress, "built")):
+            run(workplace, [shard.name for shard in plan.shards])
         manifest = publish(folder, recipe, plan, this_build)
     share = manifest["quarantined"] / max(1, manifest["quarantined"] + manifest["rows"])
     if share > recipe.max_quarantined:
@@ -67,18 +67,18 @@ def build_corpus(
 
 
 @flow(name="build-corpus", validate_parameters=False)
-def run_shards(workplace: Workplace, names: list[str], on_progress: Callable[[int, int], None]) -> None:
+def run_shards(workplace: Workplace, names: list[str]) -> None:
     """One task per shard that is not there yet. Our markers are the ledger, Prefect's records only the display."""
     futures = [
         run_shard.with_options(task_run_name=name).submit(workplace, name)
         for name in names
         if workplace.folder.finished(name) is None
     ]
-    while not all(future.state.is_final() for future in futures):
-        on_progress(*workplace.progress())
-        time.sleep(POLL_S)
-    _raise_first_error(futures)
-    on_progress(*workplace.progress())
+    results = [future.result(raise_on_failure=False) for future in futures]
+    errors = [result for result in results if isinstance(result, BaseException)]
+    # Errors of ours first: they say what to do.
+    for error in sorted(errors, key=lambda e: not isinstance(e, StreamAudioError)):
+        raise error
 
 
 @task(name="build-shard")
@@ -87,10 +87,20 @@ def run_shard(workplace: Workplace, name: str) -> None:
     build_shard(workplace, name)
 
 
-def _raise_first_error(futures: list[PrefectFuture[None]]) -> None:
-    """Errors of ours first: they say what to do."""
-    errors = [future.state.result(raise_on_failure=False) for future in futures if not future.state.is_completed()]
-    for error in sorted(
-        (e for e in errors if isinstance(e, BaseException)), key=lambda e: not isinstance(e, StreamAudioError)
-    ):
-        raise error
+@contextlib.contextmanager
+def _watched(workplace: Workplace, on_progress: Callable[[int, int], None]) -> Iterator[None]:
+    """Report how far the workers are while they work."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(POLL_S):
+            on_progress(*workplace.progress())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        on_progress(*workplace.progress())
