@@ -25,6 +25,8 @@ from schemas.recipe import GroundingParams
 from schemas.taxonomy import EventSource
 from schemas.unit import Offer
 
+SYNTHESIS_DRAWS = 4
+"""Variants of a generated sound that are tried; they differ in length."""
 GENERATOR = f"{kinds.name}/{kinds.version}"
 
 
@@ -124,12 +126,13 @@ def ground(
 def _candidates(
     target: Target, offers: Sequence[Offer], library: Library, rng: np.random.Generator
 ) -> Iterator[Material]:
-    """Offered clips, best first, and when they are exhausted a synthesized sound."""
+    """Offered clips, best first, and when they are exhausted variants of a synthesized sound."""
     for offer in offers:
         yield _cut(library, offer, target, rng)
-    generated = _synthesize(target, rng)
-    if generated is not None:
-        yield generated
+    for _ in range(SYNTHESIS_DRAWS):
+        generated = _synthesize(target, rng)
+        if generated is not None:
+            yield generated
 
 
 def _cut(library: Library, offer: Offer, target: Target, rng: np.random.Generator) -> Material:
@@ -232,6 +235,7 @@ def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evi
         offset_cut=reprocessed is None and ends_with_clip and clip is not None and clip.offset_cut,
         # A continuous sound is its own floor.
         snr_db=clip.snr_db if clip is not None and clip.track_class == "event" else None,
+        samples=material.samples,
     )
 
 
