@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import filelock
 import pytest
 from hypothesis import settings
 
@@ -33,3 +34,14 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is absent: real recordings are not part of this repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded library, rendered once for all test processes. Read only."""
+    from flows.starter import make_starter
+
+    base = tmp_path_factory.getbasetemp()
+    shared_by_workers = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with filelock.FileLock(shared_by_workers / "starter.lock"):
+        return make_starter(shared_by_workers / "starter", lambda stage, done, total: None)
