@@ -14,6 +14,8 @@ PREFECT_HOME = tempfile.mkdtemp(prefix="streamaudio-prefect-")
 os.environ.update(
     PREFECT_HOME=PREFECT_HOME,
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    PREFECT_LOGGING_LEVEL="ERROR",
+    PREFECT_LOGGING_SERVER_LEVEL="ERROR",
     HF_HUB_OFFLINE="1",
     OMP_NUM_THREADS="1",
 )
