@@ -39,7 +39,7 @@ def offers(
     usage: Usage,
     rng: np.random.Generator,
 ) -> list[tuple[Offer, ...]]:
-    """At most `top_k` clips for each refinement, best first, none twice within the scene while others are left.
+    """At most `top_k` clips for each refinement, best first; among equals those the scene does not have yet come first.
 
     Args:
         library: an indexed library.
@@ -58,9 +58,7 @@ def offers(
     chosen: list[tuple[Offer, ...]] = []
     for hits in found:
         free = [h for h in hits if usage.open(h.clip_id)]
-        # A small split may have fewer clips of a class than the scene has events; then one clip serves twice.
-        free = [h for h in free if h.clip_id not in taken] or free
-        free.sort(key=lambda h: (-round(h.score / NEAR), usage.counts[h.clip_id], rng.random()))
+        free.sort(key=lambda h: (-round(h.score / NEAR), h.clip_id in taken, usage.counts[h.clip_id], rng.random()))
         picked = tuple(Offer(clip_id=h.clip_id, score=float(h.score)) for h in free[: params.top_k])
         taken.update(offer.clip_id for offer in picked)
         usage.counts.update(offer.clip_id for offer in picked)
