@@ -14,3 +14,32 @@ SILENCE_MARKER: Final = "<no need to response>"
 
 Emotion = Literal["happy", "sad", "angry", "surprise", "normal", "urgent"]
 EMOTIONS: Final[tuple[Emotion, ...]] = ("happy", "sad", "angry", "surprise", "normal", "urgent")
+
+# Token ids of the released model (Qwen2.5's vocabulary, whose last ordinary ids were given new meanings).
+TEXT_END: Final = 151_643
+TEXT_BEGIN: Final = 151_644
+"""Starts a reply; the same id also introduces the system prompt."""
+SYSTEM: Final = TEXT_BEGIN
+AUDIO_BEGIN: Final = 151_647
+USER: Final = 151_601
+ASSISTANT: Final = 151_602
+"""The control token is read here."""
+KEEP_SILENCE: Final = 151_605
+PAD: Final = 151_608
+"""Stands where an encoder frame goes."""
+ONLINE: Final = 151_609
+OFFLINE: Final = 151_610
+ENGLISH: Final = 151_611
+OFFLINE_AUDIO_PAD: Final = 151_646
+OFFLINE_AUDIO_END: Final = 151_648
+EMOTION_IDS: Final[dict[Emotion, int]] = {
+    "happy": 151_614,
+    "sad": 151_615,
+    "angry": 151_616,
+    "surprise": 151_617,
+    "normal": 151_618,
+    "urgent": 151_619,
+}
+IGNORED_LABEL: Final = -100
+CHUNK_TOKENS: Final = (AUDIO_BEGIN, *[PAD] * FRAMES_PER_CHUNK, ASSISTANT)
+"""The 12 ids of one chunk."""
