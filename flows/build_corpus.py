@@ -39,11 +39,16 @@ def build_corpus(
     *,
     workers: int = 1,
     limit: int | None = None,
+    replay_only: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Built:
     """Build `out` from a recipe and a library, or go on where an earlier build of the same stopped.
 
+    With `replay_only` no language model is asked: every reply comes from the recipe's cache.
+
     Raises:
+        EndpointDown, BudgetReached: the language model cannot be asked any more; run the same again to resume.
+        ReplyMissing: a replay lacks a reply.
         BadInput: the library, the folder or the recipe cannot be used.
         StaleIdentity: `out` was begun with another recipe, library or limit.
         TooManyQuarantined: the corpus is finished and published, but `max_quarantined` was passed.
@@ -51,12 +56,15 @@ def build_corpus(
     folder, library = CorpusFolder(out.resolve()), Library.open(library_path)
     this_build = identity(recipe, library, limit)
     with folder.claimed(this_build):
-        plan = planned(folder, recipe, library, limit=limit, on_progress=functools.partial(on_progress, "planned"))
-        workplace = Workplace.prepare(folder, recipe, library_path.resolve())
+        workplace = Workplace.prepare(folder, recipe, library_path.resolve(), replay_only=replay_only)
+        with workplace.crew(recipe) as crew:
+            plan = planned(
+                folder, recipe, library, crew=crew, limit=limit, on_progress=functools.partial(on_progress, "planned")
+            )
         run = run_shards.with_options(task_runner=ProcessPoolTaskRunner(max_workers=workers))
         with _watched(workplace, functools.partial(on_progress, "built")):
             run(workplace, [shard.name for shard in plan.shards])
-        manifest = publish(folder, recipe, plan, this_build)
+        manifest = publish(workplace, recipe, plan, this_build)
     share = manifest["quarantined"] / max(1, manifest["quarantined"] + manifest["rows"])
     if share > recipe.max_quarantined:
         raise TooManyQuarantined(

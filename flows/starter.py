@@ -11,6 +11,7 @@ import platformdirs
 
 from pipeline.corpus_plan import plan_corpus, read_units, units_file
 from pipeline.errors import BadInput
+from pipeline.language.crew import open_crew
 from pipeline.library.library import Library, import_library, index_library
 from pipeline.synthesis import kinds
 from pipeline.synthesis.starter import write_starter
@@ -56,7 +57,8 @@ def preview(recipe: Recipe, library_path: Path, n: int) -> list[StreamPlan]:
     """The first `n` stream plans that the recipe would build."""
     scratch = Path(tempfile.mkdtemp(prefix="streamaudio-plan-"))
     try:
-        shards, _ = plan_corpus(recipe, Library.open(library_path), scratch, limit=n)
+        with open_crew(recipe, scratch / "language.sqlite") as crew:
+            shards, _ = plan_corpus(recipe, Library.open(library_path), scratch, crew=crew, limit=n)
         return [
             s.plan for shard in shards for unit in read_units(units_file(scratch, shard.name)) for s in unit.streams
         ][:n]

@@ -6,11 +6,13 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import BadInput
+from schemas.language import NOT_IDENTITY
 from schemas.recipe import Recipe
 
 MAX_RECIPE_BYTES = 1_000_000
@@ -54,23 +56,30 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(valid)}"
         return f"unknown key {key!r}; {hint}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    # A URL that was refused may carry a key.
-    value = "(not shown)" if location[-1:] == ["base_url"] else repr(first["input"])
+    # What stands where an endpoint is described may be a key, whatever its name: numbers are shown, nothing else.
+    secret = location[:2] == ["planner", "openai"] and not isinstance(first["input"], int | float)
+    value = "(not shown)" if secret else repr(first["input"])
     return f"{key} = {value}: {first['msg']}{more}"
 
 
 def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    node: type[BaseModel] = model
+    nodes = [model]
     for part in path:
-        field = node.model_fields.get(part)
-        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if nested:
-            node = nested[0]
-    return sorted(node.model_fields)
+        fields = (node.model_fields.get(part) for node in nodes)
+        nested = [m for field in fields if field is not None for m in _models(field.annotation)]
+        tagged = [n for n in nodes if "kind" in n.model_fields and n.model_fields["kind"].default == part]
+        nodes = nested or tagged or nodes
+    return sorted({key for node in nodes for key in node.model_fields})
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
 
 
 def recipe_sha256(recipe: Recipe) -> str:
-    """Hash of the resolved recipe: defaults filled in, comments and key order gone."""
-    canonical = json.dumps(recipe.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """Hash of the resolved recipe: defaults filled in, comments, key order and `NOT_IDENTITY` gone."""
+    resolved = recipe.model_dump(mode="json", exclude={"planner": set(NOT_IDENTITY)})
+    canonical = json.dumps(resolved, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -13,7 +13,9 @@ from typing import Any
 from pipeline.config import recipe_sha256
 from pipeline.corpus_plan import ShardPlan, plan_corpus, read_units, units_file
 from pipeline.errors import SceneRejected, StreamAudioError
-from pipeline.grounding.verify import RuleVerifier
+from pipeline.language.crew import Crew, open_crew
+from pipeline.language.ordered import in_order
+from pipeline.language.spending import keep_measured, spending
 from pipeline.library.library import Library
 from pipeline.scene import Tools, build_unit
 from pipeline.shards.card import write_card
@@ -21,10 +23,12 @@ from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally
 from pipeline.shards.writer import write_atomically, write_shard
 from pipeline.sounds import Conditioner
 from pipeline.synthesis.espeak import EspeakEngine
-from schemas.recipe import Recipe
+from schemas.recipe import ModelPlanner, Recipe
 from schemas.row import Row
 from schemas.unit import Unit
 
+LEDGER = "language.sqlite"
+"""What the language model took, in `.state`: one file for all workers and all resumes of a build."""
 VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "faiss-cpu")
 """Packages whose version can change a shard's bytes."""
 
@@ -52,13 +56,16 @@ def planned(
     recipe: Recipe,
     library: Library,
     *,
+    crew: Crew,
     limit: int | None,
     on_progress: Callable[[int, int], None],
 ) -> Plan:
     """The planning pass, run once; a resume reads what it wrote."""
     done = folder.state / "plan" / "plan.json"
     if not done.is_file():
-        shards, rejected = plan_corpus(recipe, library, done.parent, limit=limit, on_progress=on_progress)
+        shards, rejected = plan_corpus(
+            recipe, library, done.parent, crew=crew, limit=limit, on_progress=on_progress
+        )
         saved = {"shards": [asdict(s) for s in shards], "rejected": [asdict(q) for q in rejected]}
         write_atomically(done, json.dumps(saved, ensure_ascii=False).encode())
     saved = json.loads(done.read_text(encoding="utf-8"))
@@ -71,12 +78,25 @@ class Workplace:
 
     root: Path
     library_path: Path
+    replay_only: bool = False
 
     @staticmethod
-    def prepare(folder: CorpusFolder, recipe: Recipe, library_path: Path) -> Workplace:
+    def prepare(
+        folder: CorpusFolder, recipe: Recipe, library_path: Path, *, replay_only: bool = False
+    ) -> Workplace:
         """Write down the recipe for the workers."""
         write_atomically(folder.state / "recipe.json", recipe.model_dump_json().encode())
-        return Workplace(folder.root, library_path)
+        return Workplace(folder.root, library_path, replay_only)
+
+    def crew(self, recipe: Recipe) -> Crew:
+        """The language model in its roles; all workers share one ledger."""
+        return open_crew(recipe, self.folder.state / LEDGER, replay_only=self.replay_only)
+
+    def spending(self, recipe: Recipe) -> dict[str, Any] | None:
+        """Requests, tokens and money of this build so far: in all, per role and per scene; None without a model."""
+        if not isinstance(recipe.planner, ModelPlanner):
+            return None
+        return spending(self.folder.state / LEDGER, recipe.planner)
 
     @property
     def folder(self) -> CorpusFolder:
@@ -108,8 +128,8 @@ def open_tools(workplace: Workplace) -> Tools:
         recipe_sha256=recipe_sha256(recipe),
         library=library,
         speech=EspeakEngine(),
-        verify=RuleVerifier(recipe.grounding),
         condition=Conditioner(recipe.conditioning, library.conditioned),
+        crew=workplace.crew(recipe),
     )
 
 
@@ -122,14 +142,19 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
     tools = open_tools(workplace)
     tally, quarantined = Tally(), list[Quarantined]()
 
+    def build(unit: Unit) -> tuple[Unit, tuple[Row, ...] | SceneRejected]:
+        try:
+            return unit, build_unit(unit, tools)
+        except SceneRejected as rejected:
+            return unit, rejected
+
     def rows() -> Iterator[Row]:
         done = 0
-        for unit in read_units(units_file(folder.state / "plan", name)):
+        threads = tools.crew.threads if tools.crew.takes("verifier", "scene_check", "auditor") else 0
+        for unit, built in in_order(build, read_units(units_file(folder.state / "plan", name)), threads=threads):
             done += len(unit.streams)
-            try:
-                built = build_unit(unit, tools)
-            except SceneRejected as rejection:
-                quarantined.extend(_rejected(unit, rejection))
+            if isinstance(built, SceneRejected):
+                quarantined.extend(_rejected(unit, built))
             else:
                 for row in built:
                     tally.add(row)
@@ -155,13 +180,13 @@ def _rejected(unit: Unit, rejection: SceneRejected) -> Iterator[Quarantined]:
         )
 
 
-def publish(folder: CorpusFolder, recipe: Recipe, plan: Plan, build_identity: Mapping[str, Any]) -> dict[str, Any]:
+def publish(workplace: Workplace, recipe: Recipe, plan: Plan, build_identity: Mapping[str, Any]) -> dict[str, Any]:
     """Write quarantine, card and, last, the manifest; returns the manifest.
 
     Raises:
         StreamAudioError: a shard of the plan is missing; nothing is published.
     """
-    reports: list[ShardReport] = []
+    folder, reports = workplace.folder, list[ShardReport]()
     for shard in plan.shards:
         report = folder.finished(shard.name)
         if report is None:
@@ -174,8 +199,11 @@ def publish(folder: CorpusFolder, recipe: Recipe, plan: Plan, build_identity: Ma
         recipe=recipe.model_dump(mode="json"),
         identity=build_identity,
         versions={name: metadata.version(name) for name in VERSIONED},
+        language=workplace.spending(recipe),
     )
     folder.write_quarantine(rejected)
     write_card(folder.root, content, sorted({a for report in reports for a in report.attributions}))
     folder.write_manifest(content)
+    if isinstance(recipe.planner, ModelPlanner):
+        keep_measured(recipe.planner, content)
     return content

@@ -2,10 +2,15 @@
 
 Splits of clips and noise, quotas of sub-tasks, ids, pairs, seeds, near-duplicates and reuse caps are settled here; what
 comes out is one list of units per shard, so that a shard is a pure function of its list.
+
+Each scene is drafted on its own (by a language model, many at once), and committed in order: only there do near-
+duplicates and reuse caps look at other scenes, so nothing depends on who was drafted first.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +20,16 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.annotation.audit import Audit, audit
-from pipeline.errors import BadInput, SceneRejected
+from pipeline.annotation.model import ModelAuditor
+from pipeline.errors import BadInput, ReplyRejected, SceneRejected
 from pipeline.grounding.search import Usage, offers
+from pipeline.language.crew import Crew, rejection
+from pipeline.language.ordered import in_order
 from pipeline.library.clip import Clip
+from pipeline.library.encoders import Encoder
 from pipeline.library.library import Library
 from pipeline.planning.annotations import Annotation
+from pipeline.planning.model import ModelScenes, speakable, write_replies
 from pipeline.planning.streams import plan_stream
 from pipeline.seeds import derive, rng
 from pipeline.shards.corpus import Quarantined
@@ -27,12 +37,17 @@ from pipeline.shards.writer import write_atomically
 from pipeline.synthesis.kinds import KINDS
 from pipeline.timing import to_seconds
 from schemas.plan import StreamPlan
+from schemas.provenance import FallbackRecord
 from schemas.recipe import Recipe
 from schemas.taxonomy import ABILITY_OF
 from schemas.unit import NoisePick, Offer, PlannedStream, Unit
 
 ATTEMPTS = 8
 """Draws of a scene before it is given up and quarantined."""
+NEAR_DUPLICATE = 0.9
+"""Cosine of two scenarios from which a model's scene is drawn again, by the encoder that grounds."""
+REMEMBERED = 20_000
+"""So many of the latest scenarios are compared, which bounds memory."""
 MAX_TAKES = 8
 NOISE_CLIPS_PER_TRACK = 2
 EVENT_NOISE_KINDS = ("keyboard_typing", "page_turn", "footsteps_wood", "dishes_clatter")
@@ -63,10 +78,60 @@ class Pool:
     """By track: "event" and "ambient"; only clips that the audit calls silent."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """What a unit will be: its rows' ids, and with them its seed."""
+
+    split: str
+    sub_task: str
+    ids: tuple[str, ...]
+    seed: int
+
+    @property
+    def pair(self) -> bool:
+        return len(self.ids) == 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A unit before it is compared with others: the first of its attempts that makes a scene, or why none did."""
+
+    slot: _Slot
+    attempt: int
+    plans: tuple[StreamPlan, ...] = ()
+    noise: tuple[NoisePick, ...] = ()
+    fallbacks: tuple[FallbackRecord, ...] = ()
+    rejection: SceneRejected | None = None
+
+
+class _Scenarios:
+    """The latest scenarios of a model, by their embeddings."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._texts: list[str] = []
+        self._vectors = np.zeros((REMEMBERED, encoder.dimension), np.float32)
+        self._next = 0
+
+    def near_duplicate(self, scenario: str) -> str | None:
+        """An earlier one that says nearly the same, or None and this one is remembered."""
+        vector = self._encoder.embed_texts([scenario])[0]
+        similar = self._vectors[: len(self._texts)] @ vector
+        if len(similar) and similar.max() >= NEAR_DUPLICATE:
+            return self._texts[int(np.argmax(similar))]
+        self._vectors[self._next] = vector
+        self._texts[self._next : self._next + 1] = [scenario]
+        self._next = (self._next + 1) % REMEMBERED
+        return None
+
+
 @dataclass(slots=True)
-class _Progress:
+class _Committed:
+    """What the scenes committed so far have used up."""
+
     usage: Usage
-    scenarios: set[str] = field(default_factory=set)
+    scenarios: _Scenarios
+    fingerprints: set[str] = field(default_factory=set)
 
 
 def plan_corpus(
@@ -74,6 +139,7 @@ def plan_corpus(
     library: Library,
     folder: Path,
     *,
+    crew: Crew,
     limit: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[ShardPlan], list[Quarantined]]:
@@ -83,6 +149,7 @@ def plan_corpus(
         recipe: what to build.
         library: an indexed library.
         folder: receives one JSON-lines file of units per shard.
+        crew: the language model in the roles that the recipe gives it.
         limit: build only the first so many streams.
         on_progress: called with (streams planned, streams in all).
 
@@ -91,31 +158,39 @@ def plan_corpus(
 
     Raises:
         BadInput: nothing in the library may enter under the recipe's licences and policy.
+        EndpointDown, BudgetReached, ReplyMissing: the model cannot be asked; nothing is quarantined because of it.
     """
     pools = split_pools(recipe, library)
     wanted = min(recipe.streams, limit or recipe.streams)
-    progress = _Progress(Usage(recipe.scene.max_reuse))
+    encoder = library.index(recipe.grounding.encoder).encoder
+    committed = _Committed(Usage(recipe.scene.max_reuse), _Scenarios(encoder))
     shards: list[ShardPlan] = []
     rejected: list[Quarantined] = []
     done = 0
-    for split, rows in apportion(recipe.splits, wanted).items():
-        count = -(-rows // recipe.streams_per_shard)
-        units = _plan_split(recipe, library, split, rows, pools[split], progress, rejected)
-        pending: list[Unit] = []
-        planned = 0
-        for index in range(count):
-            name = f"{split}-{index:05d}-of-{count:05d}"
-            before, upto = planned, min(rows, (index + 1) * recipe.streams_per_shard)
-            while planned < upto:
-                rows_used, unit = next(units)
-                planned += rows_used
-                if unit is not None:
-                    pending.append(unit)
-                on_progress(done + planned, wanted)
-            write_atomically(units_file(folder, name), "".join(u.model_dump_json() + "\n" for u in pending).encode())
-            shards.append(ShardPlan(name, planned - before))
-            pending = []
-        done += rows
+    by_split = apportion(recipe.splits, wanted)
+    slots = (slot for split, rows in by_split.items() for slot in slots_of(recipe, split, rows))
+    threads = crew.threads if crew.takes("planner", "refiner", "auditor", "responder", "rewriter") else 0
+    drafted = in_order(functools.partial(_draft, recipe, pools, crew), slots, threads=threads)
+    with contextlib.closing(drafted):
+        for split, rows in by_split.items():
+            count = -(-rows // recipe.streams_per_shard)
+            planned = 0
+            for index in range(count):
+                name = f"{split}-{index:05d}-of-{count:05d}"
+                before, upto = planned, min(rows, (index + 1) * recipe.streams_per_shard)
+                pending: list[Unit] = []
+                while planned < upto:
+                    draft = next(drafted)
+                    planned += len(draft.slot.ids)
+                    try:
+                        pending.append(_commit(draft, recipe, library, pools, crew, committed))
+                    except SceneRejected as rejected_scene:
+                        rejected.extend(_quarantined(draft.slot, rejected_scene))
+                    on_progress(done + planned, wanted)
+                lines = "".join(u.model_dump_json() + "\n" for u in pending)
+                write_atomically(units_file(folder, name), lines.encode())
+                shards.append(ShardPlan(name, planned - before))
+            done += rows
     return shards, rejected
 
 
@@ -126,75 +201,102 @@ def read_units(path: Path) -> Iterator[Unit]:
             yield Unit.model_validate_json(line)
 
 
-def _plan_split(
-    recipe: Recipe,
-    library: Library,
-    split: str,
-    rows: int,
-    pool: Pool,
-    progress: _Progress,
-    rejected: list[Quarantined],
-) -> Iterator[tuple[int, Unit | None]]:
-    """Yield (rows taken, unit or None where the scene was given up) until `rows` are used."""
+def slots_of(recipe: Recipe, split: str, rows: int) -> Iterator[_Slot]:
+    """The units of a split in order; a pair takes two rows."""
     first_row = 0
     for sub_task, paired in _order(recipe, split, rows):
-        size = 2 if paired else 1
-        ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(size))
-        seed = derive(recipe.seed, ids[0], "scene")
-        first_row += size
-        try:
-            yield size, _plan_unit(recipe, library, split, sub_task, ids, seed, pool, progress)
-        except SceneRejected as rejection:
-            rejected.extend(
-                Quarantined(row_id, split, sub_task, rejection.stage, rejection.reason, "", seed) for row_id in ids
-            )
-            yield size, None
+        ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
+        first_row += len(ids)
+        yield _Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"))
 
 
-def _plan_unit(
+def _draft(
     recipe: Recipe,
-    library: Library,
-    split: str,
-    sub_task: str,
-    ids: tuple[str, ...],
-    seed: int,
-    pool: Pool,
-    progress: _Progress,
-) -> Unit:
-    generator = rng(seed, ids[0], "planning")
+    pools: Mapping[str, Pool],
+    crew: Crew,
+    slot: _Slot,
+    first_attempt: int = 0,
+    unlike: tuple[str, ...] = (),
+) -> _Draft:
+    """Draw scenes until one suits the sub-task. Depends on its arguments and the model's replies, on no other scene."""
+    pool = pools[slot.split]
     reason = ""
-    for _ in range(ATTEMPTS):
+    for attempt in range(first_attempt, ATTEMPTS):
+        generator = rng(slot.seed, slot.ids[0], f"planning {attempt}")
+        scene_crew = crew.scene(slot.ids[0], sample_index=attempt)
         try:
             plans = plan_stream(
-                sub_task,
+                slot.sub_task,
                 _bag(pool, recipe.planner.bag_size, generator),
                 recipe=recipe,
                 rng=generator,
-                audit=audit,
-                pair=len(ids) == 2,
+                audit=ModelAuditor(scene_crew),
+                plan_scene=ModelScenes(scene_crew, unlike),
+                pair=slot.pair,
             )
-        except SceneRejected as rejection:
-            reason = f"{rejection.stage}: {rejection.reason}"
+            plans = write_replies([speakable(plan, scene_crew) for plan in plans], scene_crew)
+        except SceneRejected as rejected:
+            reason = f"{rejected.stage}: {rejected.reason}"
             continue
-        fingerprint = _fingerprint(plans[0])
-        if fingerprint in progress.scenarios:
-            reason = "the same scenario with the same events was planned before"
-            continue
-        progress.scenarios.add(fingerprint)
-        streams = tuple(
-            PlannedStream(id=row_id, plan=plan, offers=found)
-            for row_id, plan, found in zip(
-                ids, plans, _offers(recipe, library, plans, pool, progress.usage, generator), strict=True
-            )
-        )
-        return Unit(
-            split=split,
-            seed=seed,
-            pair_id=f"pair-{ids[0]}" if len(ids) == 2 else None,
-            streams=streams,
-            noise=_noise(recipe, plans, pool, generator),
-        )
-    raise SceneRejected("planning", f"gave up after {ATTEMPTS} draws; the last: {reason}")
+        except ReplyRejected as rejected:
+            return _Draft(slot, attempt, rejection=rejection(rejected))
+        noise = _noise(recipe, plans, pool, rng(slot.seed, slot.ids[0], "noise"))
+        return _Draft(slot, attempt, plans, noise, tuple(scene_crew.fallbacks))
+    gave_up = SceneRejected("planning", f"gave up after {ATTEMPTS} draws; the last: {reason}")
+    return _Draft(slot, ATTEMPTS, rejection=gave_up)
+
+
+def _commit(
+    draft: _Draft,
+    recipe: Recipe,
+    library: Library,
+    pools: Mapping[str, Pool],
+    crew: Crew,
+    committed: _Committed,
+) -> Unit:
+    """Take a draft unless a scene like it is there already, in which case it is drawn again.
+
+    Raises:
+        SceneRejected: no draw made a new scene.
+    """
+    slot = draft.slot
+    unlike: tuple[str, ...] = ()
+    while True:
+        if draft.rejection is not None:
+            raise draft.rejection
+        plan = draft.plans[0]
+        fingerprint = _fingerprint(plan)
+        double = plan.scene.scenario if fingerprint in committed.fingerprints else None
+        if double is None and "planner" in plan.by_model:
+            double = committed.scenarios.near_duplicate(plan.scene.scenario)
+        if double is None:
+            break
+        unlike = (*unlike, double)
+        if draft.attempt + 1 == ATTEMPTS:
+            raise SceneRejected("planning", f"after {ATTEMPTS} draws still too much like a scene before: {double!r}")
+        draft = _draft(recipe, pools, crew, slot, draft.attempt + 1, unlike)
+    committed.fingerprints.add(fingerprint)
+    found = _offers(
+        recipe, library, draft.plans, pools[slot.split], committed.usage, rng(slot.seed, slot.ids[0], "offers")
+    )
+    return Unit(
+        split=slot.split,
+        seed=slot.seed,
+        pair_id=f"pair-{slot.ids[0]}" if slot.pair else None,
+        streams=tuple(
+            PlannedStream(id=row_id, plan=plan, offers=offered)
+            for row_id, plan, offered in zip(slot.ids, draft.plans, found, strict=True)
+        ),
+        noise=draft.noise,
+        fallbacks=draft.fallbacks,
+    )
+
+
+def _quarantined(slot: _Slot, rejected: SceneRejected) -> list[Quarantined]:
+    return [
+        Quarantined(row_id, slot.split, slot.sub_task, rejected.stage, rejected.reason, "", slot.seed)
+        for row_id in slot.ids
+    ]
 
 
 def _fingerprint(plan: StreamPlan) -> str:

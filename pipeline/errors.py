@@ -35,10 +35,11 @@ class MissingDependency(StreamAudioError):
 
 
 class ReplyRejected(StreamAudioError):
-    """A model's reply stayed invalid after every repair; `raw` is its last text."""
+    """A model's reply stayed invalid after every repair; `raw` is its last text, `role` whose it was."""
 
-    def __init__(self, message: str, *, raw: str = "") -> None:
+    def __init__(self, message: str, *, role: str = "", raw: str = "") -> None:
         super().__init__(message)
+        self.role = role
         self.raw = raw
 
 

@@ -1,6 +1,6 @@
 """One scene from plan to row. Read top to bottom: it is the table of contents of the pipeline.
 
-    plan -> spoken turns and grounded clips -> conditioned sounds -> timeline -> labels -> mix -> row
+    plan -> spoken turns and grounded clips -> conditioned sounds -> timeline -> last check -> labels -> mix -> row
 
 A unit is one stream or the two sides of a counterfactual pair. Both sides use the same generators, so all that differs
 is the cue; both are lowered by the same amount where one of them would pass the ceiling.
@@ -10,26 +10,32 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import soundfile as sf
 
-from pipeline.annotation.audit import AUDITOR_NAME, AUDITOR_VERSION, audit
+from pipeline.annotation.audit import AUDITOR_NAME, AUDITOR_VERSION, Audit
+from pipeline.annotation.model import ModelAuditor
 from pipeline.annotation.responses import Judged, Labels, label
 from pipeline.composition.mix import Composition, NoiseTrack, compose
 from pipeline.composition.timeline import Element, Timeline, lay_out, lengthened
 from pipeline.conditioning.tfjp import Profile
+from pipeline.errors import ReplyRejected, SceneRejected
 from pipeline.grounding.cascade import Grounded, Material, Reprocessed, ground
-from pipeline.grounding.verify import VERIFIER, Target, Verifier
+from pipeline.grounding.model import ModelVerifier, check_scene
+from pipeline.grounding.verify import VERIFIER, Evidence, RuleVerifier, Target, Verdict, Verifier
+from pipeline.language.crew import Crew, SceneCrew, rejection
 from pipeline.library.library import Library
 from pipeline.seeds import rng
 from pipeline.sounds import Conditioner, Sound, profile_of
 from pipeline.synthesis.kinds import render
 from pipeline.synthesis.speech import SpeechEngine, WordTime
-from pipeline.timing import to_samples
+from pipeline.timing import to_samples, to_seconds
 from schemas import row as columns
-from schemas.plan import StreamPlan, Utterance
+from schemas.language import LanguageRole
+from schemas.plan import Step, StreamPlan, Utterance
 from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from schemas.provenance import (
     Agent,
@@ -39,10 +45,12 @@ from schemas.provenance import (
     PairRecord,
     Provenance,
     RenderingRecord,
+    SceneCheckRecord,
     SpeechRecord,
 )
 from schemas.recipe import Recipe
 from schemas.row import Event, Row
+from schemas.taxonomy import AuditLabel
 from schemas.unit import NoisePick, PlannedStream, Unit
 
 BED_NOISE_S = 20.0
@@ -57,8 +65,8 @@ class Tools:
     recipe_sha256: str
     library: Library
     speech: SpeechEngine
-    verify: Verifier
     condition: Conditioner
+    crew: Crew
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,37 +91,106 @@ class Part:
     sound: Sound
 
 
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """Why the last check turned a scene down, and the clips it had."""
+
+    objection: str
+    used: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arranged:
+    """A stream whose sounds are found and placed."""
+
+    planned: PlannedStream
+    parts: tuple[Part, ...]
+    """Events of the row in order: the steps of the plan, then what lies under them."""
+    timeline: Timeline
+    sent_back: str | None = None
+    """Why it was grounded once more."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
     """A stream before its row: everything decided, nothing encoded."""
 
     stream: PlannedStream
     parts: tuple[Part, ...]
-    """Events of the row in order: the steps of the plan, then what lies under them."""
     timeline: Timeline
     labels: Labels
     mix: Composition
+    sent_back: str | None
 
 
 def build_unit(unit: Unit, tools: Tools) -> tuple[Row, ...]:
     """Build the row or the two rows of a unit.
 
     Raises:
-        SceneRejected: an event could not be grounded; the whole unit goes to quarantine.
+        SceneRejected: an event could not be grounded, the scene did not pass its last check, or a language model's
+            reply stayed invalid; the whole unit goes to quarantine.
+        EndpointDown, BudgetReached, ReplyMissing: the model cannot be asked; the run is to stop.
     """
-    drafts = [_draft(stream, unit, tools) for stream in unit.streams]
-    lowest_db = min(draft.mix.stream_gain_db for draft in drafts)
-    return tuple(_row(draft, draft.mix.lowered(lowest_db), unit, tools) for draft in drafts)
+    crew = tools.crew.scene(unit.streams[0].id)
+    try:
+        drafts = [_draft(arranged, unit, tools) for arranged in _checked(unit, tools, crew)]
+        lowest_db = min(draft.mix.stream_gain_db for draft in drafts)
+        return tuple(_row(draft, draft.mix.lowered(lowest_db), unit, tools, crew) for draft in drafts)
+    except ReplyRejected as rejected:
+        raise rejection(rejected) from None
 
 
-def _draft(stream: PlannedStream, unit: Unit, tools: Tools) -> Draft:
-    recipe, plan = tools.recipe, stream.plan
-    grounded = [_ground(i, stream, unit, tools) for i in range(len(plan.scene.sub_events))]
-    spoken = _speak(plan, unit, tools)
-    parts = _parts(plan, grounded, spoken, tools)
-    timeline = lay_out(_elements(plan, parts, unit, recipe), params=recipe.composition, rng=rng(unit.seed, 0, "layout"))
+def _checked(unit: Unit, tools: Tools, crew: SceneCrew) -> list[Arranged]:
+    """The unit's streams, grounded and placed; a scene that the last check turns down is grounded once more."""
+    streams = _arrange(unit, _grounded(unit, tools, crew), tools)
+    objection = _objection(streams, crew)
+    if objection is not None:
+        clips = [part.made_of.material.clip for stream in streams for part in stream.parts]
+        sent_back = SentBack(objection, frozenset(clip.clip_id for clip in clips if clip is not None))
+        streams = _arrange(unit, _grounded(unit, tools, crew, sent_back), tools)
+        still = _objection(streams, crew)
+        if still is not None:
+            raise SceneRejected("scene_check", f"{still}; it was sent back once because: {objection}")
+    return [replace(stream, sent_back=objection) for stream in streams]
+
+
+def _objection(streams: Sequence[Arranged], crew: SceneCrew) -> str | None:
+    """What the last check finds wrong with the streams of a unit; None where it finds nothing, or nobody looks."""
+    for stream in streams:
+        placed = sorted((stream.timeline[part.key].start_sample, i) for i, part in enumerate(stream.parts))
+        events = [_heard(stream.parts[i], stream.timeline) for _, i in placed]
+        check = check_scene(stream.planned.plan.scene, events, crew)
+        if check is not None and not check.ok:
+            return check.reason
+    return None
+
+
+def _heard(part: Part, timeline: Timeline) -> dict[str, Any]:
+    made_of, place = part.made_of, timeline[part.key]
+    return {
+        "name": made_of.target.sub_event.name if isinstance(made_of, Grounded) else "speech",
+        "role": place.role,
+        "caption": made_of.material.caption if isinstance(made_of, Grounded) else made_of.utterance.text,
+        "source": made_of.material.source,
+        "start_s": round(to_seconds(place.start_sample), 2),
+        "end_s": round(to_seconds(place.end_sample), 2),
+    }
+
+
+def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -> list[Arranged]:
+    arranged: list[Arranged] = []
+    for stream, found in zip(unit.streams, grounded, strict=True):
+        parts = _parts(stream.plan, found, _speak(stream.plan, unit, tools), tools)
+        elements = _elements(stream.plan, parts, unit, tools.recipe)
+        layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
+        arranged.append(Arranged(stream, parts, layout))
+    return arranged
+
+
+def _draft(arranged: Arranged, unit: Unit, tools: Tools) -> Draft:
+    recipe, plan, timeline = tools.recipe, arranged.planned.plan, arranged.timeline
     labels = label(
-        _judged(plan, parts, timeline),
+        _judged(plan, arranged.parts, timeline),
         num_chunks=timeline.total_samples // CHUNK_SAMPLES,
         onset_delay_chunks=recipe.timing.onset_delay_chunks,
         scene_type=plan.setting,
@@ -122,11 +199,27 @@ def _draft(stream: PlannedStream, unit: Unit, tools: Tools) -> Draft:
     timeline = lengthened(timeline, labels.num_chunks * CHUNK_SAMPLES)
     noise = [_noise(pick, unit, tools) for pick in unit.noise]
     mix = compose(timeline, noise, params=recipe.composition, rng=rng(unit.seed, 0, "mix"))
-    return Draft(stream, parts, timeline, labels, mix)
+    return Draft(arranged.planned, arranged.parts, timeline, labels, mix, arranged.sent_back)
 
 
-def _ground(index: int, stream: PlannedStream, unit: Unit, tools: Tools) -> Grounded:
-    plan = stream.plan
+def _grounded(
+    unit: Unit, tools: Tools, crew: SceneCrew, sent_back: SentBack | None = None
+) -> list[tuple[Grounded, ...]]:
+    """What every sub-event of every stream is made of. The sides of a pair share all but their cue."""
+    first, *others = unit.streams
+    shared = tuple(_ground(i, first, unit, tools, crew, sent_back) for i in range(len(first.plan.scene.sub_events)))
+    found = [shared]
+    for stream in others:
+        assert stream.plan.pair is not None
+        cue = stream.plan.steps[stream.plan.pair.step].index
+        found.append((*shared[:cue], _ground(cue, stream, unit, tools, crew, sent_back), *shared[cue + 1 :]))
+    return found
+
+
+def _ground(
+    index: int, stream: PlannedStream, unit: Unit, tools: Tools, crew: SceneCrew, sent_back: SentBack | None
+) -> Grounded:
+    plan, recipe = stream.plan, tools.recipe
     event = plan.scene.sub_events[index]
     names = [e.name for e in plan.scene.sub_events if e.role == "foreground"]
     place = names.index(event.name) if event.role == "foreground" else None
@@ -142,19 +235,45 @@ def _ground(index: int, stream: PlannedStream, unit: Unit, tools: Tools) -> Grou
         single=step is not None and step.single_occurrence,
         max_duration_s=plan.pair.slot_s if plan.pair is not None and is_cue else None,
     )
+    verifier: Verifier = RuleVerifier(recipe.grounding)
+    if tools.crew.takes("verifier"):
+        verifier = ModelVerifier(crew, recipe.grounding, sent_back.objection if sent_back else None)
+
+    def verify(target: Target, evidence: Evidence) -> Verdict:
+        verdict = verifier(target, evidence)
+        if verdict.verdict == "accept" and tools.crew.takes("auditor"):
+            judged = _audit(evidence.caption, evidence.tags, plan, tools, crew)
+            if judged.label != _expected(step):
+                return Verdict("reject", f"audit: {judged.label}, {_expected(step)} is wanted: {judged.reason}")
+        return verdict
 
     def reprocess(material: Material) -> Reprocessed:
         return Reprocessed(len(tools.condition(material, profile_of(target.kind, event.role)).samples))
 
+    offers = stream.offers[index]
+    if sent_back is not None:
+        offers = tuple(o for o in offers if o.clip_id not in sent_back.used) or offers
     return ground(
         target,
-        stream.offers[index],
+        offers,
         library=tools.library,
-        verify=tools.verify,
+        verify=verify,
         reprocess=reprocess,
-        params=tools.recipe.grounding,
-        rng=rng(unit.seed, index, "grounding"),
+        params=recipe.grounding,
+        rng=rng(unit.seed, index, "grounding again" if sent_back else "grounding"),
     )
+
+
+def _expected(step: Step | None) -> AuditLabel:
+    """What the auditor must say of an event's sound: only a trigger that is answered may be one."""
+    return "respond" if step is not None and step.decision == "respond" and step.criterion is not None else "silent"
+
+
+def _audit(caption: str, tags: Sequence[str], plan: StreamPlan, tools: Tools, crew: SceneCrew) -> Audit:
+    """The judgement of one sound in its scene, by the recipe's auditor."""
+    names = tuple(e.name for e in plan.scene.sub_events)
+    auditor = ModelAuditor(crew)
+    return auditor(caption, tags, scenario=plan.scene.scenario, neighbours=names, policy=tools.recipe.policy)
 
 
 def _speak(plan: StreamPlan, unit: Unit, tools: Tools) -> list[Spoken]:
@@ -258,7 +377,7 @@ def _audible(library: Library, clip_id: str) -> np.ndarray:
     return library.read(clip_id, clip.active_start, clip.active_end)
 
 
-def _row(draft: Draft, mix: Composition, unit: Unit, tools: Tools) -> Row:
+def _row(draft: Draft, mix: Composition, unit: Unit, tools: Tools, crew: SceneCrew) -> Row:
     plan = draft.stream.plan
     return Row(
         id=draft.stream.id,
@@ -286,7 +405,7 @@ def _row(draft: Draft, mix: Composition, unit: Unit, tools: Tools) -> Row:
         ),
         pair_id=unit.pair_id,
         plan_json=plan.model_dump_json(),
-        provenance_json=_provenance(draft, tools).model_dump_json(),
+        provenance_json=_provenance(draft, unit, tools, crew).model_dump_json(),
         seed=unit.seed,
         recipe_sha256=tools.recipe_sha256,
         quality=mix.quality,
@@ -334,17 +453,29 @@ def _event(index: int, part: Part, draft: Draft, mix: Composition, tools: Tools)
     )
 
 
-def _provenance(draft: Draft, tools: Tools) -> Provenance:
+def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Provenance:
     plan, recipe = draft.stream.plan, tools.recipe
-    planner = Agent(name=plan.planner.split("/")[0], version=plan.planner.split("/")[1])
+    scripted = Agent(name="scripted", version="1")
+
+    def wrote(role: LanguageRole) -> Agent:
+        return tools.crew.agent(role) if role in plan.by_model else scripted
+
+    def judges(role: LanguageRole, name: str, version: str) -> Agent:
+        return tools.crew.agent(role) if tools.crew.takes(role) else Agent(name=name, version=version)
+
+    audits = tuple(_audits(draft, tools, crew))
+    checker = tools.crew.agent("scene_check") if tools.crew.takes("scene_check") else None
     return Provenance(
         policy=recipe.policy,
-        planner=planner,
-        refiner=planner,
-        responder=planner,
-        verifier=Agent(name=VERIFIER[0], version=VERIFIER[1]),
-        auditor=Agent(name=AUDITOR_NAME, version=AUDITOR_VERSION),
-        audits=tuple(_audits(draft, tools)),
+        planner=wrote("planner"),
+        refiner=wrote("refiner"),
+        responder=wrote("responder"),
+        rewriter=tools.crew.agent("rewriter") if "rewriter" in plan.by_model else None,
+        verifier=judges("verifier", *VERIFIER),
+        auditor=judges("auditor", AUDITOR_NAME, AUDITOR_VERSION),
+        scene_check=None if checker is None else SceneCheckRecord(agent=checker, sent_back=draft.sent_back),
+        fallbacks=(*unit.fallbacks, *crew.fallbacks),
+        audits=audits,
         grounding=tuple(
             GroundingRecord(
                 event=i,
@@ -371,17 +502,18 @@ def _provenance(draft: Draft, tools: Tools) -> Provenance:
     )
 
 
-def _audits(draft: Draft, tools: Tools) -> list[AuditRecord]:
+def _audits(draft: Draft, tools: Tools, crew: SceneCrew) -> list[AuditRecord]:
     plan = draft.stream.plan
-    names = tuple(e.name for e in plan.scene.sub_events)
     records: list[AuditRecord] = []
     for i, part in enumerate(draft.parts):
         if isinstance(part.made_of, Spoken):
             continue
-        material = part.made_of.material
-        judged = audit(
-            material.caption, material.tags, scenario=plan.scene.scenario, neighbours=names, policy=tools.recipe.policy
-        )
+        judged = _audit(part.made_of.material.caption, part.made_of.material.tags, plan, tools, crew)
+        expected = _expected(plan.steps[i] if i < len(plan.steps) else None)
+        # What was grounded for one side of a pair may be heard otherwise beside the other side's cue.
+        if tools.crew.takes("auditor") and judged.label != expected:
+            name = part.made_of.target.sub_event.name
+            raise SceneRejected("auditor", f"{name!r} is {judged.label}, {expected} is wanted: {judged.reason}")
         records.append(
             AuditRecord(
                 event=i,

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+LanguageRole = Literal[
+    "planner", "refiner", "verifier", "scene_check", "responder", "rewriter", "auditor", "history_review"
+]
+LANGUAGE_ROLES: Final[tuple[LanguageRole, ...]] = get_args(LanguageRole)
+"""What a language model can do in a build; each has an embedded default."""
+NOT_IDENTITY: Final = frozenset(
+    {
+        "base_url", "max_tokens_field", "timeout_s", "concurrency", "max_retries", "breaker_failures", "api_key_env",
+        "prices", "currency", "budget", "cache",
+    }
+)  # fmt: skip
+"""How an endpoint is reached, what it costs and where its replies lie: none of it changes a reply, so a build may go on
+with other values, and `recipe_sha256` leaves it out."""
 
 
 class Price(BaseModel):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.language import LanguageRole
 from schemas.protocol import Emotion
 from schemas.taxonomy import Ability, Criterion, Decision, EventKind, Role
 
@@ -112,3 +113,6 @@ class StreamPlan(_Frozen):
     """Sub-events that the instruction is about."""
     pair: PairCue | None = None
     planner: str = "scripted/1"
+    """Who wrote the scene: the scripted planner, or a model by name."""
+    by_model: tuple[LanguageRole, ...] = ()
+    """What else of this plan a language model wrote."""

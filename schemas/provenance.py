@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.language import LanguageRole
 from schemas.taxonomy import AuditLabel, Policy
 
 
@@ -19,6 +20,20 @@ class Agent(_Frozen):
     name: str
     version: str
     prompt_sha256: str | None = None
+
+
+class FallbackRecord(_Frozen):
+    """One time an embedded default stood in for the language model, and why."""
+
+    role: LanguageRole
+    reason: str
+
+
+class SceneCheckRecord(_Frozen):
+    """The last look at the whole grounded scene, which passed; `sent_back` is why it was grounded once more before."""
+
+    agent: Agent
+    sent_back: str | None = None
 
 
 class AuditRecord(_Frozen):
@@ -67,8 +82,8 @@ class RenderingRecord(_Frozen):
 
     event: int
     kind: str
-    seed: int
-    duration_s: float
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    duration_s: Annotated[float, Field(gt=0, le=3600)]
 
 
 class SpeechRecord(_Frozen):
@@ -102,6 +117,10 @@ class Provenance(_Frozen):
     verifier: Agent
     responder: Agent
     auditor: Agent
+    rewriter: Agent | None = None
+    """Who made the spoken texts fit to be spoken; None: they were written so."""
+    scene_check: SceneCheckRecord | None = None
+    fallbacks: tuple[FallbackRecord, ...] = ()
     audits: tuple[AuditRecord, ...]
     grounding: tuple[GroundingRecord, ...]
     conditioning: tuple[ConditioningRecord, ...]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from schemas.composition import CompositionParams
 from schemas.conditioning import TfjpParams
 from schemas.distributions import Choice, Const, Distribution, Uniform
+from schemas.language import LANGUAGE_ROLES, EndpointConfig, LanguageRole
 from schemas.taxonomy import ABILITY_OF, Policy
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -65,12 +66,45 @@ class GroundingParams(_Frozen):
     max_duration_ratio: Annotated[float, Field(ge=1)] = 2.0
 
 
-class PlannerParams(_Frozen):
-    """Who writes the scenes."""
+BagSize = Annotated[int, Field(ge=3, le=200)]
+
+
+class ScriptedPlanner(_Frozen):
+    """The embedded planner: a scene grammar, banks of texts, rules that judge."""
 
     kind: Literal["scripted"] = "scripted"
-    bag_size: Annotated[int, Field(ge=3, le=200)] = 16
+    bag_size: BagSize = 16
     """Clip annotations shown to the planner for one scene."""
+
+
+class ModelPlanner(EndpointConfig):
+    """A language model behind an OpenAI-compatible endpoint, in the roles it is given."""
+
+    bag_size: BagSize = 16
+    """Clip annotations shown to the planner for one scene."""
+    cache: str | None = None
+    """Folder or fsspec URL of the replies; None is a folder of the user's cache."""
+    roles: Annotated[tuple[LanguageRole, ...], Field(min_length=1)] = LANGUAGE_ROLES
+    """What the model does; the embedded defaults do the rest. `history_review` waits for the sub-task of that name."""
+    fallback: tuple[LanguageRole, ...] = ()
+    """Roles in which the embedded default stands in where a reply stays invalid; in others the scene is rejected."""
+
+    @model_validator(mode="after")
+    def _falls_back_in_its_roles(self) -> ModelPlanner:
+        for role in self.fallback:
+            if role not in self.roles:
+                raise ValueError(f"fallback names {role!r}, which is not among roles {list(self.roles)!r}")
+        return self
+
+
+def _kind(planner: Any) -> str:
+    return planner.get("kind", "scripted") if isinstance(planner, dict) else getattr(planner, "kind", "scripted")
+
+
+Planner = Annotated[
+    Annotated[ScriptedPlanner, Tag("scripted")] | Annotated[ModelPlanner, Tag("openai")], Discriminator(_kind)
+]
+"""Who writes the scenes: `kind` says."""
 
 
 class SpeechParams(_Frozen):
@@ -131,7 +165,7 @@ class Recipe(_Frozen):
     scene: SceneParams = SceneParams()
     timing: TimingParams = TimingParams()
     noise: NoiseParams = NoiseParams()
-    planner: PlannerParams = PlannerParams()
+    planner: Planner = ScriptedPlanner()
     grounding: GroundingParams = GroundingParams()
     conditioning: Annotated[TfjpParams | Literal["off"], BeforeValidator(_switch)] = TfjpParams()
     composition: CompositionParams = CompositionParams()

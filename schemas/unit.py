@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.plan import StreamPlan
+from schemas.provenance import FallbackRecord
 
 
 class _Frozen(BaseModel):
@@ -45,3 +46,5 @@ class Unit(_Frozen):
     pair_id: str | None
     streams: Annotated[tuple[PlannedStream, ...], Field(min_length=1, max_length=2)]
     noise: tuple[NoisePick, ...]
+    fallbacks: tuple[FallbackRecord, ...] = ()
+    """Where an embedded default planned in the model's stead."""

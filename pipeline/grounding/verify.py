@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+import numpy as np
 
 from schemas.plan import Refinement, SubEvent
 from schemas.recipe import GroundingParams
@@ -55,6 +57,8 @@ class Evidence:
     onset_cut: bool
     offset_cut: bool
     snr_db: float | None
+    samples: np.ndarray | None = field(default=None, compare=False, repr=False)
+    """float32, 16 kHz mono, for verifiers that listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +90,8 @@ class RuleVerifier:
         tags = _normalised(evidence.tags)
         if not accepted & tags:
             return Verdict("reject", f"identity: tags {sorted(tags)} share none of {sorted(accepted)}")
-        if evidence.score is not None and evidence.score < self.params.min_score:
-            return Verdict("reject", f"identity: score {evidence.score:.3f} is below {self.params.min_score:.3f}")
-        if target.single and evidence.occurrences != 1:
-            return Verdict("reject", f"identity: {evidence.occurrences} occurrences where one is counted")
+        if (broken := measured(target, evidence, self.params)) is not None:
+            return broken
         foreign = (tags & CONFLICTING_TAGS) - accepted - {str(target.kind)}
         if foreign:
             around = tuple(n for n in (target.previous, target.next) if n)
@@ -121,6 +123,15 @@ class RuleVerifier:
             )
             return Verdict("reprocess", f"continuity: {edges} cut mid-event")
         return Verdict("accept", "identity, cleanliness, duration and continuity hold")
+
+
+def measured(target: Target, evidence: Evidence, params: GroundingParams) -> Verdict | None:
+    """The rules that no verifier may waive, because labels stand on them; None where they hold."""
+    if evidence.score is not None and evidence.score < params.min_score:
+        return Verdict("reject", f"identity: score {evidence.score:.3f} is below {params.min_score:.3f}")
+    if target.single and evidence.occurrences != 1:
+        return Verdict("reject", f"identity: {evidence.occurrences} occurrences where one is counted")
+    return None
 
 
 def _normalised(tags: Collection[str]) -> set[str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
+
 from pipeline.errors import BudgetReached
 
 if TYPE_CHECKING:
@@ -57,11 +59,13 @@ class Ledger:
         self.path, self.budget, self.currency = path, budget, currency
         # Autocommit; transactions are explicit. WAL survives a killed process without an fsync per request.
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        with self._transaction():
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                self._db.execute(statement)
+        # SQLite does not wait its turn for the change to WAL, so those who open a new file queue up before it.
+        with filelock.FileLock(path.with_name(path.name + ".lock")):
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            with self._transaction():
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    self._db.execute(statement)
 
     def close(self) -> None:
         self._db.close()

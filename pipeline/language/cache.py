@@ -2,6 +2,7 @@
 
     {url}/{role}/{key[:2]}/{key}.json      one reply: the request (without key or headers), the reply, their sha256
     {url}/endpoints/{hash}.json            what was found out about an endpoint
+    {url}/measured/{recipe_sha256}.json    what a build of a recipe took, for estimates
 
 `url` is a local folder or any fsspec URL. Requests in flight are journalled in `budget.Ledger`.
 """
@@ -121,6 +122,15 @@ class ReplyCache:
     def note_endpoint(self, base_url: str, model: str, note: dict[str, str]) -> None:
         note = {"base_url": base_url, "model": model, **note}
         self._replace(self._endpoint_path(base_url, model), _json(note))
+
+    def measured(self, recipe: str) -> dict[str, Any]:
+        """What the largest build of a recipe took, as `note_measured` kept it; {} where there was none."""
+        data = self._read(f"{self._root}/measured/{recipe}.json")
+        return {} if data is None else json.loads(data)
+
+    def note_measured(self, recipe: str, measured: dict[str, Any]) -> None:
+        """Keep what a build of a recipe (by its sha256) took."""
+        self._replace(f"{self._root}/measured/{recipe}.json", _json(measured))
 
     def _endpoint_path(self, base_url: str, model: str) -> str:
         return f"{self._root}/endpoints/{_sha256([base_url, model])[:16]}.json"

@@ -135,14 +135,17 @@ class LanguageClient:
             if reply.status == "unanswered":
                 raise ReplyRejected(
                     f"{role}: the endpoint answers other requests, but not this one: {reply.note}; "
-                    f"delete {self.cache.path(request)!r} to ask again"
+                    f"delete {self.cache.path(request)!r} to ask again",
+                    role=role,
                 )
             try:
                 value = parse(reply, reply_model, validate)
             except InvalidReply as error:
                 if len(replies) > MAX_REPAIRS:
                     raise ReplyRejected(
-                        f"{role}: after {MAX_REPAIRS} repairs the reply is still unusable: {error}", raw=reply.text
+                        f"{role}: after {MAX_REPAIRS} repairs the reply is still unusable: {error}",
+                        role=role,
+                        raw=reply.text,
                     ) from None
                 conversation = [*conversation, *repair(reply, str(error))]
             else:

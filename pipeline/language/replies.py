@@ -105,6 +105,11 @@ def repair(reply: StoredReply, reason: str) -> list[dict[str, Any]]:
     ]
 
 
+def opening(text: str) -> str:
+    """How a reply begins: three words, or four Chinese characters."""
+    return text[:4] if re.match(r"[\u3400-\u9fff]", text) else " ".join(text.split()[:3])
+
+
 def _readable(error: ValidationError) -> str:
     errors = error.errors(include_url=False, include_context=False)
     lines = [f"{'.'.join(map(str, e['loc'])) or 'object'}: {e['msg']}" for e in errors[:_MAX_ERRORS]]

@@ -13,9 +13,20 @@ from pipeline.errors import SceneRejected
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.banks import bank
 from pipeline.planning.phrases import Phrase, phrase_of
-from pipeline.planning.scripted import PlannedScene, SceneRequest, Wanted, identify, plan_scene
+from pipeline.planning.scripted import PlannedScene, ScenePlanner, SceneRequest, Wanted, identify, plan_scene
+from pipeline.planning.validator import problems
 from pipeline.synthesis.kinds import KINDS
-from schemas.plan import MAX_SUB_EVENTS, PairCue, PlannedReply, Refinement, ScenePlan, Step, StreamPlan, Utterance
+from schemas.plan import (
+    MAX_SUB_EVENTS,
+    MIN_SUB_EVENTS,
+    PairCue,
+    PlannedReply,
+    Refinement,
+    ScenePlan,
+    Step,
+    StreamPlan,
+    Utterance,
+)
 from schemas.recipe import Recipe
 from schemas.taxonomy import ABILITY_OF, AuditLabel, Criterion, EventKind
 
@@ -64,6 +75,7 @@ class Task:
     language: Language
     duration_s: float
     background: int
+    plan_scene: ScenePlanner = plan_scene
 
     def pick(self, options: Sequence[T]) -> T:
         """One of `options`, evenly."""
@@ -188,26 +200,55 @@ def compose(
     )
     known = (identify(c.annotation.caption, c.annotation.tags, c.phrase.sound.replace("_", " ")) for c in avoid)
     sounds = {sound.name for sound in known if sound is not None}
-    fault = ""
+    duration_s, fault = max(task.duration_s, own_s + 2 * each_s), ""
     for _ in range(REDRAWS):
-        planned = plan_scene(
+        planned = task.plan_scene(
             [a for a in task.bag if a.label == "silent"],
             SceneRequest(
                 foreground=count,
                 background=task.background,
-                duration_s=max(task.duration_s, own_s + 2 * each_s),
+                duration_s=duration_s,
                 wanted=tuple(wanted),
                 avoid_tags=tags,
                 language=task.language,
             ),
             rng=task.rng,
         )
-        unfit = _unfit(task, planned, sounds)
-        if unfit is None:
+        while (unfit := _unfit(task, planned, sounds)) is not None:
+            index, fault = unfit
+            # The grammar draws anew at no price; of a model's scene the rest is kept.
+            fewer = _without(planned, index, duration_s) if "planner" in planned.by_model else None
+            if fewer is None:
+                break
+            planned = fewer
+        else:
             return planned
-        index, fault = unfit
         tags |= set(planned.refinements[index].accept_tags)
     raise SceneRejected("planning", fault)
+
+
+def _without(planned: PlannedScene, index: int, duration_s: float) -> PlannedScene | None:
+    """The scene less one sub-event and the rules that name it; None where it needs that sub-event."""
+    kept = [i for i in range(len(planned.scene.sub_events)) if i != index]
+    name = planned.scene.sub_events[index].name
+    if len(kept) < MIN_SUB_EVENTS:
+        return None
+    scene = planned.scene.model_copy(
+        update={
+            "sub_events": tuple(planned.scene.sub_events[i] for i in kept),
+            "constraints": tuple(c for c in planned.scene.constraints if name not in (c.first, c.second)),
+        }
+    )
+    refinements = tuple(planned.refinements[i] for i in kept)
+    if problems(scene, refinements, duration_s=duration_s):
+        return None
+    return replace(
+        planned,
+        scene=scene,
+        refinements=refinements,
+        kinds=tuple(planned.kinds[i] for i in kept),
+        wanted=tuple(kept.index(i) for i in planned.wanted),
+    )
 
 
 def _unfit(task: Task, planned: PlannedScene, sounds: set[str]) -> tuple[int, str] | None:
@@ -312,6 +353,8 @@ def stream(
         steps=tuple(steps),
         targets=tuple(targets),
         pair=pair,
+        planner=planned.planner,
+        by_model=planned.by_model,
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from pipeline.errors import SceneRejected
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.settings import Fit, Setting, Sound, fit, grammar, recognise, renders
 from pipeline.planning.validator import QUERY_CHARACTERS, QUERY_WORDS, count_words, validate_scene
+from schemas.language import LanguageRole
 from schemas.plan import MAX_SUB_EVENTS, MIN_SUB_EVENTS, Constraint, Refinement, ScenePlan, SubEvent
 from schemas.taxonomy import EventKind, Role
 
@@ -69,6 +70,17 @@ class PlannedScene:
     """Index in `scene.sub_events` of each wanted sub-event, in the request's order."""
     setting: str
     """Place and part of the day, such as "kitchen morning"."""
+    planner: str = "scripted/1"
+    by_model: tuple[LanguageRole, ...] = ()
+    """What a language model wrote of it."""
+
+
+class ScenePlanner(Protocol):
+    """Writes one scene around what a task wants; the scripted one is `plan_scene`."""
+
+    def __call__(self, bag: Sequence[Annotation], request: SceneRequest, *, rng: np.random.Generator) -> PlannedScene:
+        """Raises SceneRejected where the request cannot be met."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,22 @@ def plan_scene(bag: Sequence[Annotation], request: SceneRequest, *, rng: np.rand
     Raises SceneRejected("planning", reason) where no setting admits all wanted sub-events, or they do not fit.
     """
     return _Planner(bag, request, rng).plan()
+
+
+def refine(event: SubEvent, tags: Sequence[str] = ()) -> Refinement:
+    """How a sub-event that another planner wrote is searched for; `tags` are known to be evidence of it."""
+    sound = identify(event.brief_description, tags, event.name)
+    return _refinement(
+        _Draft(
+            caption=_clean(event.brief_description),
+            tags=tuple(dict.fromkeys((*tags, *(sound.tags if sound else ())))) or (event.name,),
+            kind=sound.kind if sound else "sfx",
+            role=event.role,
+            duration_s=event.rough_duration_s,
+            how="heard clearly nearby",
+            sound=sound,
+        )
+    )
 
 
 def identify(caption: str, tags: Sequence[str], name: str = "") -> Sound | None:

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.blocks import Auditor, Task
+from pipeline.planning.scripted import ScenePlanner, plan_scene
 from pipeline.planning.tasks.instructions import alert_on_event, count_events, stay_silent_unless
 from pipeline.planning.tasks.proactive import proactive
 from pipeline.planning.tasks.understanding import sound_event_qa
@@ -43,6 +44,7 @@ def plan_stream(
     recipe: Recipe,
     rng: np.random.Generator,
     audit: Auditor,
+    plan_scene: ScenePlanner = plan_scene,
     pair: bool = False,
 ) -> tuple[StreamPlan, ...]:
     """Plan one stream, or the two of a counterfactual pair (respond, then silent).
@@ -53,6 +55,7 @@ def plan_stream(
         recipe: durations, gaps, background, languages, policy, p_silent.
         rng: generator of the stage "planning".
         audit: the silence auditor.
+        plan_scene: who writes the scene around what the task wants.
         pair: two plans that differ in one cue; only for the sub-tasks of `proactive_response`.
 
     Raises:
@@ -75,6 +78,7 @@ def plan_stream(
             language=recipe.languages[int(rng.integers(len(recipe.languages)))],
             duration_s=recipe.scene.duration_s.sample(rng),
             background=round(recipe.scene.background_events.sample(rng)),
+            plan_scene=plan_scene,
         )
         try:
             return TASKS[sub_task](task)

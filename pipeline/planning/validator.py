@@ -42,15 +42,18 @@ ADMITTED = re.compile(
 """Words with which a sub-event itself says how a cue from the other side of a wall can be heard."""
 
 
-def problems(plan: ScenePlan, refinements: Sequence[Refinement], *, duration_s: float) -> tuple[str, ...]:
-    """Every broken rule of a plan for a scene of `duration_s` seconds: value, rule, fix; empty where it is sound."""
+def problems(plan: ScenePlan, refinements: Sequence[Refinement] | None, *, duration_s: float) -> tuple[str, ...]:
+    """Every broken rule of a plan for a scene of `duration_s` seconds: value, rule, fix; empty where it is sound.
+
+    `refinements` is None while there are none yet.
+    """
     return (
         *_shape(plan, refinements),
         *_times(plan, duration_s),
         *_constraints(plan, duration_s),
         *_walls(plan),
         *_scenario(plan.scenario),
-        *_refinements(plan, refinements),
+        *(_refinements(plan, refinements) if refinements is not None else ()),
     )
 
 
@@ -66,12 +69,12 @@ def count_words(text: str) -> tuple[int, bool]:
     return characters + len(re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", CJK.sub(" ", text))), characters > 0
 
 
-def _shape(plan: ScenePlan, refinements: Sequence[Refinement]) -> list[str]:
+def _shape(plan: ScenePlan, refinements: Sequence[Refinement] | None) -> list[str]:
     found = []
     count = len(plan.sub_events)
     if not MIN_SUB_EVENTS <= count <= MAX_SUB_EVENTS:
         found.append(f"{count} sub-events, a scene has {MIN_SUB_EVENTS}-{MAX_SUB_EVENTS}: add or drop some")
-    if len(refinements) != count:
+    if refinements is not None and len(refinements) != count:
         found.append(f"{len(refinements)} refinements for {count} sub-events: write one for each, in the same order")
     names = Counter(e.name for e in plan.sub_events)
     found += [f"the name {name!r} occurs {n} times: make names unique" for name, n in names.items() if n > 1]

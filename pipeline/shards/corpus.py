@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,12 +21,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import BadInput, StaleIdentity
+from pipeline.language.replies import opening
 from pipeline.shards.schema import QUARANTINE_SCHEMA
 from pipeline.shards.writer import ShardFile, write_atomically
 from pipeline.timing import to_seconds
 from schemas.row import Row
 
 FORMAT: Final = 1
+SPREADS: Final = ("settings", "events", "openings")
+COMMONEST: Final = 20
+"""So many of the commonest settings, events and openings stand in the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class ShardReport:
     attributions: tuple[str, ...]
     sources: Mapping[str, int]
     """Foreground events per source."""
+    spread: Mapping[str, Mapping[str, int]]
+    """Rows per setting, foreground events per name, responses per opening."""
     quarantined: tuple[Quarantined, ...]
 
     @staticmethod
@@ -73,6 +80,7 @@ class ShardReport:
             licences=dict(sorted(tally.licences.items())),
             attributions=tuple(sorted(tally.attributions)),
             sources=dict(sorted(tally.sources.items())),
+            spread={name: dict(sorted(counts.items())) for name, counts in tally.spread.items()},
             quarantined=tuple(quarantined),
         )
 
@@ -89,6 +97,7 @@ class Tally:
         self.licences: Counter[str] = Counter()
         self.sources: Counter[str] = Counter()
         self.attributions: set[str] = set()
+        self.spread: dict[str, Counter[str]] = {name: Counter() for name in SPREADS}
 
     def add(self, row: Row) -> None:
         """Count one row."""
@@ -100,7 +109,11 @@ class Tally:
         self.licences.update(event.licence for event in row.events)
         self.licences.update(licence for track in row.noise for licence in track.licences)
         self.attributions.update(event.attribution for event in row.events if event.attribution)
-        self.sources.update(event.source for event in row.events if event.role == "foreground")
+        foreground = [event for event in row.events if event.role == "foreground"]
+        self.sources.update(event.source for event in foreground)
+        self.spread["settings"][json.loads(row.plan_json)["setting"]] += 1
+        self.spread["events"].update(event.name for event in foreground if event.source != "spoken")
+        self.spread["openings"].update(opening(response.text) for response in row.responses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +218,12 @@ def manifest(
     recipe: Mapping[str, Any],
     identity: Mapping[str, Any],
     versions: Mapping[str, str],
+    language: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The content of manifest.json from the reports of all shards (in plan order)."""
+    """The content of manifest.json from the reports of all shards (in plan order).
+
+    `language` is what the language model took; it alone may differ between an undisturbed build and a resumed one.
+    """
     splits: dict[str, dict[str, Any]] = {}
     for report in reports:
         entry = splits.setdefault(report.split, {"rows": 0, "hours": 0.0, "shards": []})
@@ -235,4 +252,20 @@ def manifest(
         "licences": total("licences"),
         "foreground_sources": total("sources"),
         "quarantined": len(rejected),
+        "diversity": {
+            name: _diversity(sum((Counter(r.spread[name]) for r in reports), Counter())) for name in SPREADS
+        },
+        "language": None if language is None else dict(language),
+    }
+
+
+def _diversity(counts: Counter[str]) -> dict[str, Any]:
+    """How a whole is spread: `evenness` is its entropy over the largest possible one, 1 where all are as common."""
+    total = counts.total()
+    bits = -sum(n / total * math.log2(n / total) for n in counts.values())
+    return {
+        "total": total,
+        "distinct": len(counts),
+        "evenness": round(bits / math.log2(len(counts)), 4) if len(counts) > 1 else None,
+        "commonest": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:COMMONEST]),
     }
