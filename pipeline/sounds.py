@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.composition.loudness import Level, measure
+from pipeline.loudness import Level, measure
 from pipeline.conditioning.tfjp import Conditioned, KeptSpan, Profile, condition, conditioned_key
 from pipeline.grounding.cascade import Material
 from pipeline.library.store import ConditionedCache

@@ -92,7 +92,12 @@ class Choice(_Frozen):
         return min(self.values), max(self.values)
 
 
-_FIELDS = {"const": ("value",), "uniform": ("low", "high"), "normal": ("mean", "std", "low", "high"), "choice": ("values",)}
+_FIELDS = {
+    "const": ("value",),
+    "uniform": ("low", "high"),
+    "normal": ("mean", "std", "low", "high"),
+    "choice": ("values",),
+}
 
 
 def _from_list(value: Any) -> Any:

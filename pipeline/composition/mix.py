@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.composition.loudness import (
+from pipeline.loudness import (
     PEAK_CONTEXT,
     Meter,
     active_energy,
     gain,
+    hull,
     measure,
     near_true_peak,
     round_db,
@@ -232,9 +233,9 @@ def _true_peak(read: Callable[[int, int], np.ndarray], peaks: Sequence[float], t
 
 def _gain_db(element: Element, samples: np.ndarray, params: CompositionParams) -> float:
     """To the common loudness, then to the element's place, without passing the ceiling."""
-    whole = samples.size == element.samples.size
+    first, stop = hull(element.samples)
     # The level of a whole clip says little about a cut of it: Scaper's trap of untrimmed clips.
-    level = element.level if element.level is not None and whole else measure(samples)
+    level = element.level if element.level is not None and samples.size == stop - first else measure(samples)
     if not math.isfinite(level.peak_dbfs):
         raise BadInput(f"{element.key!r} has samples that are NaN or infinite; repair or leave out the clip")
     lift = min(params.target_lufs - level.loudness_lufs, params.max_clip_gain_db)

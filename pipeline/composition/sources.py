@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 from scipy.signal import oaconvolve
 
-from pipeline.composition.loudness import gain
+from pipeline.loudness import gain
 from pipeline.composition.seams import crossfade_gains
 
 MAX_PERIOD_SAMPLES = 16_000 * 600

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.composition.loudness import Level, hull
+from pipeline.loudness import Level, hull
 from pipeline.errors import BadInput
 from pipeline.timing import to_samples, whole_chunks
 from schemas.composition import CompositionParams

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections import deque
@@ -24,6 +25,7 @@ from pipeline.library.clip import Clip, content_hash, from_table, to_table
 from pipeline.library.decode import MAX_CLIP_S, Unreadable, decode
 from pipeline.library.importers import Layout, Rejected, Source, list_sources
 from pipeline.library.segment import measure
+from pipeline.loudness import loudness
 from schemas.protocol import SAMPLE_RATE
 
 FORMAT_VERSION = 1
@@ -292,13 +294,8 @@ def _annotated(clip: Clip, source: Source) -> Clip:
 
 def _loudness(samples: NDArray[np.float32]) -> float | None:
     """Integrated loudness (ITU-R BS.1770-4) in LUFS; None under 0.4 s or where every block is gated."""
-    if len(samples) < 0.4 * SAMPLE_RATE:
-        return None
-    import pyloudnorm
-
-    with np.errstate(divide="ignore"):
-        loudness = float(pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(samples.astype(np.float64)))
-    return round(loudness, 2) if np.isfinite(loudness) else None
+    integrated = loudness(samples) if len(samples) >= 0.4 * SAMPLE_RATE else -math.inf
+    return round(integrated, 2) if math.isfinite(integrated) else None
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Store:
         if not 0 <= start <= end <= clip.num_samples:
             raise IndexError(f"samples {start}..{end} are not inside clip {clip.clip_id!r} of {clip.num_samples}")
         stored = self._samples[clip.store_offset + start : clip.store_offset + end]
-        return stored.astype(np.float32) / np.float32(_FULL_SCALE)
+        return np.multiply(stored, np.float32(1 / _FULL_SCALE), dtype=np.float32)
 
 
 class StoreWriter:

@@ -11,7 +11,7 @@ import numpy as np
 import pyloudnorm
 import soundfile as sf
 
-from pipeline.composition.loudness import to_db
+from pipeline.loudness import to_db
 from pipeline.validation.findings import Finding
 from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from schemas.recipe import Recipe

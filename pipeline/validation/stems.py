@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.annotation.audit import audit
-from pipeline.composition.loudness import gain, hull
+from pipeline.loudness import gain, hull
 from pipeline.composition.seams import hann_rise
 from pipeline.composition.timeline import crossfade_samples
 from pipeline.errors import MissingDependency, StaleIdentity

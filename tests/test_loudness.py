@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import resample
 
-from pipeline.composition.loudness import PEAK_CONTEXT, active_energy, loudness, measure, true_peak
+from pipeline.loudness import PEAK_CONTEXT, active_energy, loudness, measure, true_peak
 
 RATE = 16_000
 

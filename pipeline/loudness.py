@@ -57,8 +57,10 @@ def hull(samples: np.ndarray) -> tuple[int, int]:
     """First sample that is not 0 and one past the last one; (0, 0) for digital silence."""
     if samples.size and samples[0] and samples[-1]:
         return 0, samples.size
-    sounding = np.flatnonzero(samples)
-    return (int(sounding[0]), int(sounding[-1]) + 1) if sounding.size else (0, 0)
+    sounding = samples != 0
+    if not sounding.any():
+        return 0, 0
+    return int(sounding.argmax()), samples.size - int(sounding[::-1].argmax())
 
 
 def measure(samples: np.ndarray) -> Level:
