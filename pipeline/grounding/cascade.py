@@ -193,7 +193,11 @@ def _synthesize(target: Target, rng: np.random.Generator) -> Material | None:
     """Render the fallback caption, None where nothing resembles it; what comes out is described by what was rendered, not by the caption."""
     planned = target.sub_event.rough_duration_s
     sustained = True if target.sustained else None
-    name = kinds.match_kind(target.refinement.fallback_caption, target.refinement.accept_tags, sustained=sustained)
+    # A long caption may say more than the synthesizer's few words explain; the plan's own words are plainer.
+    event, tags = target.sub_event, target.refinement.accept_tags
+    texts = (target.refinement.fallback_caption, event.brief_description.partition(",")[0], event.name)
+    matched = (kinds.match_kind(text, tags, sustained=sustained) for text in texts)
+    name = next((kind for kind in matched if kind is not None), None)
     if name is None:
         return None
     kind = kinds.KINDS[name]

@@ -13,7 +13,7 @@ from pipeline.language.crew import SceneCrew
 from pipeline.language.replies import opening
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.scripted import PlannedScene, SceneRequest, identify, plan_scene, refine
-from pipeline.planning.settings import CJK, grammar
+from pipeline.planning.settings import CJK, Sound, grammar
 from pipeline.planning.validator import TIME, problems
 from pipeline.synthesis.kinds import words
 from schemas.language import LanguageRole
@@ -87,7 +87,7 @@ class ModelScenes:
             ScenePlan,
             validate=valid,
             more=100 * self._written,
-            captions=[a.caption for a in bag],
+            captions=[a.caption for a in bag if not _avoided(identify(a.caption, a.tags), request)],
             duration_s=round(request.duration_s, 1),
             min_events=max(MIN_SUB_EVENTS, len(names) + 1),
             max_events=max(MIN_SUB_EVENTS, most),
@@ -123,8 +123,11 @@ class ModelScenes:
         )
         if reply is None:
             return planned
-        tags = dict(zip(planned.wanted, (w.tags for w in request.wanted), strict=True))
-        refinements = tuple(_with_tags(r, tags.get(i, ())) for i, r in enumerate(reply.refinements))
+        # What the task or the grammar knows of a sound is evidence of it too.
+        refinements = tuple(
+            _with_tags(mine, known.accept_tags)
+            for mine, known in zip(reply.refinements, planned.refinements, strict=True)
+        )
         return replace(planned, refinements=refinements, by_model=(*planned.by_model, "refiner"))
 
 
@@ -159,13 +162,15 @@ def _misplaced(plan: ScenePlan, names: Sequence[str], in_order: Sequence[str]) -
 
 
 def _unwelcome(plan: ScenePlan, request: SceneRequest, names: Sequence[str]) -> list[str]:
-    avoided = {tag.lower() for tag in request.avoid_tags}
-    found = []
-    for event in plan.sub_events:
-        sound = None if event.name in names else identify(event.brief_description, (), event.name)
-        if sound is not None and avoided & {tag.lower() for tag in sound.tags}:
-            found.append(f"{event.role} {event.name!r} is like a sound that must not occur: replace it")
-    return found
+    return [
+        f"{event.role} {event.name!r} is like a sound that must not occur: replace it"
+        for event in plan.sub_events
+        if event.name not in names and _avoided(identify(event.brief_description, (), event.name), request)
+    ]
+
+
+def _avoided(sound: Sound | None, request: SceneRequest) -> bool:
+    return sound is not None and not request.avoid_tags.isdisjoint(sound.tags)
 
 
 def _planned(scene: ScenePlan, request: SceneRequest, names: Sequence[str], planner: str) -> PlannedScene:

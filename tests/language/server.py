@@ -208,20 +208,30 @@ def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
 # --- sensible replies -------------------------------------------------------------------------------------------------
 
 _TRIGGERS = {
-    "distress": ("chok", "gasp", "scream", "cry of pain", "coughing fit"),
-    "hazard": ("glass", "rockfall", "thunder", "crack"),
-    "equipment": ("smoke alarm", "gas hiss", "arcing", "grinding"),
-    "signal": ("siren", "horn", "reversing", "beeper"),
+    "distress": r"chok|gasp|scream|cry(ing)? (out )?(of|in) pain|groan|coughing fit|wheez|fall.*(groan|help)|struggl",
+    "hazard": r"break|shatter|rockfall|rocks fall|thunder|cracking|crash of|storm siren|hail|avalanche|collapse|snapp",
+    "equipment": r"smoke alarm|smoke detector|gas|arcing|spark|grinding|fault|knocking|squeal|burst",
+    "signal": r"siren|horn|revers|beeper|level crossing|screech",
 }
-_PLACES = (
-    "a farmhouse kitchen",
-    "a station hall",
-    "a harbour",
-    "a small workshop",
-    "a village street",
-    "a school yard",
-)
+_PLACES = {
+    "a farmhouse kitchen": "quiet room tone",
+    "a small workshop": "hum of a machine",
+    "a hotel lobby": "quiet room tone",
+    "a classroom": "quiet room tone",
+    "a waiting room": "hum of a fan",
+    "a living room": "quiet room tone",
+    "a city park": "soft wind",
+    "a harbour": "soft wind",
+    "a village street": "soft wind",
+    "a school yard": "soft wind",
+    "a meadow": "soft wind",
+    "a garden": "soft wind",
+}
 _HOURS = ("early morning", "midday", "late afternoon", "evening", "night")
+_DOINGS = (
+    "someone tidies up", "two neighbours chat", "a visitor waits", "nobody is about", "children have left",
+    "a clerk takes a break", "work is about to end", "a traveller rests", "a dog walker passes", "the day is slow",
+)  # fmt: skip
 
 
 def smart(request: Received) -> Canned:
@@ -235,40 +245,59 @@ def smart_reply(request: Received) -> dict[str, Any]:
 
 
 def _plan(data: dict[str, Any], request: Received) -> dict[str, Any]:
-    found = re.search(r"about ([\d.]+) seconds", request.text("user"))
-    assert found
-    duration_s = float(found[1])
-    digest = hashlib.sha256(json.dumps(request.body, sort_keys=True).encode()).digest()
-    sounds = list(dict.fromkeys([*data["must_include"], *data["captions"]]))[:13]
-    sounds += ["footsteps on a wooden floor", "a door closing", "a chair moving"][: max(0, 2 - len(sounds))]
-    each_s = round(min(4.0, duration_s / (len(sounds) + 1)), 2)
-    names = [f"{number}. {sound[:60]}" for number, sound in enumerate(sounds, 1)]
+    """A scene around what must occur, at its place in time, with a few of the captions between."""
+    duration_s = float(re.search(r"about ([\d.]+) seconds", request.text("user"))[1])  # pyright: ignore
+    most = int(re.search(r"(\d+) to (\d+) sounds", request.text("system"))[2])  # pyright: ignore
+    draw = np.random.default_rng(list(hashlib.sha256(json.dumps(request.body["messages"]).encode()).digest()))
+    wanted = data["must_include"]
+    room = max(2 - len(wanted), min(most - 1 - len(wanted), 6))
+    captions = list(dict.fromkeys(data["captions"])) or ["a chair moving", "footsteps on a wooden floor"]
+    others = [captions[i] for i in draw.permutation(len(captions))[:room]]
+    left_s = duration_s - sum(entry["duration_s"] for entry in wanted)
+    each_s = round(max(0.5, min(4.0, left_s / (len(others) + 1))), 2)
+    placed = [
+        ((entry["at"] or 0.0, 0, k), entry["name"], entry["duration_s"], entry["sound"])
+        for k, entry in enumerate(wanted)
+    ]
+    placed += [((draw.uniform(), 1, k), f"{k + 1}. {sound[:60]}", each_s, sound) for k, sound in enumerate(others)]
+    events = [
+        {"name": name, "role": "foreground", "rough_duration_s": length_s, "brief_description": _near(sound)}
+        for _, name, length_s, sound in sorted(placed)
+    ]
+    place, hour, doing = (options[draw.integers(len(options))] for options in (list(_PLACES), _HOURS, _DOINGS))
     bed = {
-        "name": "room tone",
+        "name": "bed",
         "role": "ambient",
         "rough_duration_s": duration_s,
-        "brief_description": "quiet, steady room tone",
+        "brief_description": f"{_PLACES[place]}, steady and even",
     }
-    events = [
-        {"name": name, "role": "foreground", "rough_duration_s": each_s, "brief_description": sound[:400]}
-        for name, sound in zip(names, sounds, strict=True)
-    ]
+    scenario = f"In {place} at {hour}, {doing}."
+    if data["language"] == "zh":
+        scenario = (
+            f"晚上，{'家里' if draw.uniform() < 0.5 else '院子里'}，{len(events)}种声音，{draw.integers(10**6)}号。"
+        )
     return {
-        "scenario": f"In {_PLACES[digest[0] % len(_PLACES)]} at {_HOURS[digest[1] % len(_HOURS)]}: {sounds[0][:200]}.",
+        "scenario": scenario,
         "sub_events": [*events, bed],
-        "constraints": [{"kind": "before", "first": names[0], "second": names[1]}],
+        "constraints": [{"kind": "before", "first": events[0]["name"], "second": events[1]["name"]}],
     }
+
+
+def _near(sound: str) -> str:
+    """Described so that it can be heard indoors and outdoors."""
+    return f"{sound[:300]}, heard through an open door"
 
 
 def _refine(data: dict[str, Any], _: Received) -> dict[str, Any]:
     refinements = []
     for event in data["plan"]["sub_events"]:
-        words = re.findall(r"[\w']+", event["brief_description"])[:12]
+        sound = event["brief_description"].partition(", heard")[0]
+        words = re.findall(r"[\w']+", sound)[:12]
         words += ["recorded", "close", "and", "clear"][: max(0, 4 - len(words))]
         refinements.append(
             {
                 "query": " ".join(words)[:200],
-                "fallback_caption": f"{event['brief_description'][:500]}, about {event['rough_duration_s']} seconds.",
+                "fallback_caption": f"{sound[:500].capitalize()}.",
                 "accept_tags": [" ".join(words[:3])],
             }
         )
@@ -292,7 +321,7 @@ def _review(data: dict[str, Any], _: Received) -> dict[str, Any]:
 
 def _audit(data: dict[str, Any], _: Received) -> dict[str, Any]:
     caption = data["caption"].lower()
-    criterion = next((name for name, words in _TRIGGERS.items() if any(word in caption for word in words)), None)
+    criterion = next((name for name, words in _TRIGGERS.items() if re.search(words, caption)), None)
     return {
         "reason": f"it is {'a trigger' if criterion else 'an everyday sound'}",
         "criterion": criterion,
