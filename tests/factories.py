@@ -25,6 +25,7 @@ import yaml
 
 from pipeline.config import recipe_sha256
 from pipeline.grounding.cascade import GENERATOR, Material, Rendering
+from pipeline.library.clip import Clip
 from pipeline.library.library import Library, import_library
 from pipeline.shards.schema import QUARANTINE_SCHEMA, SCHEMA
 from pipeline.sounds import Conditioner, Sound, profile_of
@@ -55,7 +56,7 @@ AUTHOR = "A. Nonymous"
 CLIPS: dict[str, tuple[str, int]] = {
     f"{kind}-{split}": (kind, seed)
     for seed, split in enumerate(("train", "test"))
-    for kind in ("door_knock", "cat_meow", "page_turn", "doorbell", "room_tone")
+    for kind in ("door_knock", "cat_meow", "page_turn", "doorbell", "room_tone", "smoke_alarm")
 }
 """The library: name -> (procedural kind, seed). One take for either split."""
 
@@ -75,6 +76,11 @@ def make_library(folder: Path) -> Path:
     (sources / "clips.jsonl").write_text("\n".join(lines), encoding="utf-8")
     import_library(sources / "clips.jsonl", folder / "library", layout="manifest")
     return folder / "library"
+
+
+def clip_named(library: Library, name: str) -> Clip:
+    """One of the CLIPS."""
+    return next(clip for clip in library.clips.values() if Path(clip.path).stem == name)
 
 
 @dataclass
@@ -127,7 +133,7 @@ class Maker:
     def clip(self, name: str, reply: str | None = None, *, decision: str = "none", target: bool = False) -> None:
         """A clip of the library, as one occurrence."""
         kind = CLIPS[f"{name}-{self.split}"][0]
-        clip = next(c for c in self.library.clips.values() if Path(c.path).stem == f"{name}-{self.split}")
+        clip = clip_named(self.library, f"{name}-{self.split}")
         start, end = clip.occurrences[0]
         step = self._step(kind, reply, decision, target, single=True)
         event = {
@@ -213,7 +219,7 @@ class Maker:
         event = {"role": "foreground", "licence": "CC0-1.0", **event}
         if step is not None:
             self.steps.append(step)
-        clip = next((c for c in self.library.clips.values() if c.clip_id == event.get("clip_id")), None)
+        clip = self.library.clips.get(event.get("clip_id", ""))
         material = Material(
             samples=samples,
             source=event["source"],
@@ -264,11 +270,11 @@ class Maker:
 
     def _columns(self, mix: np.ndarray, seed: int) -> dict[str, Any]:
         pcm = np.rint(mix * 32768).astype(np.int16)
-        events = [{name: part.event.get(name) for name in _EVENT_FIELDS} for part in self.parts]
+        events: list[dict[str, Any]] = [{f: part.event.get(f) for f in _EVENT_FIELDS} for part in self.parts]
         plan = self._stream_plan()
         responses, turns = _labels(events, self.steps, plan.setting)
         covered = sum(e["end_sample"] - e["start_sample"] for e in events if e["role"] == "foreground")
-        noise_clip = next(c for c in self.library.clips.values() if Path(c.path).stem == f"room_tone-{self.split}")
+        noise_clip = clip_named(self.library, f"room_tone-{self.split}")
         return {
             "id": self.id,
             "split": self.split,
@@ -544,6 +550,10 @@ class Handmade:
         """Build both in `folder`."""
         library = make_library(folder)
         return Handmade(library, Library.open(library).hash, make_records(library))
+
+    def clip_id(self, name: str) -> str:
+        """Id of one of the CLIPS."""
+        return clip_named(Library.open(self.library), name).clip_id
 
     def write(
         self, root: Path, ids: Sequence[str] = (), edit: Callable[[list[dict[str, Any]]], object] | None = None

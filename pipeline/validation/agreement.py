@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import numpy as np
+
 from pipeline.timing import last_chunk, to_samples
 from pipeline.validation.findings import Finding
 from pipeline.validation.stream import Stream
@@ -41,6 +43,7 @@ def _columns(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
         ("sub_task", row.sub_task, plan.sub_task),
         ("language", row.language, plan.language),
         ("scenario", row.scenario, plan.scene.scenario),
+        ("planner", f"{stream.provenance.planner.name}/{stream.provenance.planner.version}", plan.planner),
         ("policy", stream.provenance.policy, recipe.policy),
         ("pair", row.pair_id is not None, plan.pair is not None),
         ("pair", stream.provenance.pair is not None, plan.pair is not None),
@@ -67,12 +70,14 @@ def _in_range(stream: Stream) -> bool:
         *(r.event for r in provenance.conditioning),
         *(r.event for r in provenance.renderings),
         *(r.event for r in provenance.speech),
+        *([] if provenance.pair is None else [provenance.pair.event]),
     ]
     sizes = {"event": len(plan.scene.sub_events), "speech": len(plan.dialogue)}
     return (
         all(0 <= event < events for event in named)
         and len(set(provenance.step_events)) == len(provenance.step_events)
         and all(step.index < sizes[step.source] for step in plan.steps)
+        and (plan.pair is None or plan.pair.step in [i for i, s in enumerate(plan.steps) if s.source == "event"])
         and len(plan.refinements) == len(plan.kinds) == len(plan.scene.sub_events)
     )
 
@@ -91,10 +96,8 @@ def _step(stream: Stream, index: int, step: Step) -> Iterator[Finding]:
             yield stream.finding(
                 "plan-events", f"{stored}, planned {(planned.name, planned.role, plan.kinds[step.index])}", event=index
             )
-        if event.query != plan.refinements[step.index].query:
-            yield stream.finding("plan-events", f"query {event.query!r} is not the refiner's", event=index)
     if step.sub_task not in ABILITY_OF:
-        yield stream.finding("taxonomy", f"step of sub-task {step.sub_task!r}", event=index)
+        yield stream.finding("sub-task-known", f"step of sub-task {step.sub_task!r}", event=index)
     if event.role != "foreground":
         yield stream.finding("plan-events", f"a step of the plan is foreground, not {event.role}", event=index)
     if event.decision != step.decision:
@@ -103,10 +106,11 @@ def _step(stream: Stream, index: int, step: Step) -> Iterator[Finding]:
         yield stream.finding("plan-decision", f"planned {step.decision!r} with the reply {step.reply!r}", event=index)
     answers = [r for r in stream.row.responses if r.event == index]
     if step.reply is not None:
-        action = None if step.reply.action is None else dict(step.reply.action)
+        planned_action = step.reply.action
+        action = None if planned_action is None else json.dumps(planned_action, sort_keys=True, ensure_ascii=False)
         expected = (step.reply.text, step.reply.emotion, step.sub_task, action)
         for r in answers:
-            stored = (r.text, r.emotion, r.sub_task, None if r.action is None else json.loads(r.action))
+            stored = (r.text, r.emotion, r.sub_task, r.action)
             if stored != expected:
                 yield stream.finding("plan-replies", f"{stored}, planned {expected}", event=index)
 
@@ -122,6 +126,10 @@ def _beneath(stream: Stream) -> Iterator[Finding]:
     stored = sorted((e.name, e.role, e.kind) for i, e in enumerate(stream.row.events) if i not in steps)
     if planned != stored:
         yield stream.finding("plan-events", f"under the stream lie {stored}, planned {planned}")
+    for i, event in stream.sounds():
+        refinement = stream.refinement(i)
+        if refinement is not None and event.query != refinement.query:
+            yield stream.finding("plan-events", f"query {event.query!r}, planned {refinement.query!r}", event=i)
     used = [step.index for step in stream.plan.steps if step.source == "event"]
     foreground = [i for i, e in enumerate(stream.plan.scene.sub_events) if e.role == "foreground"]
     if sorted(used) != foreground:
@@ -161,8 +169,11 @@ def _audits(stream: Stream) -> Iterator[Finding]:
         yield stream.finding("audit-complete", f"events {sorted(judged)} were judged, expected {sounds}")
     for record in stream.provenance.audits:
         event = stream.row.events[record.event]
-        if not record.reason:
-            yield stream.finding("audit-complete", "no reason is given", event=record.event)
+        criterion_fits = (record.criterion is None) == (record.label == "silent")
+        if not (record.reason and criterion_fits and 0 <= record.confidence <= 1):
+            yield stream.finding(
+                "audit-complete", f"{record.label} by {record.criterion!r} for {record.reason!r}", event=record.event
+            )
         if record.label == "borderline":
             yield stream.finding("no-borderline", f"judged borderline: {record.reason}", event=record.event)
         asked = record.event in stream.provenance.targets
@@ -178,8 +189,8 @@ def _grounding(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
             yield stream.finding("grounding-accepted", "no candidate is recorded", event=i)
             continue
         last = record.candidates[-1]
-        stored = (event.clip_id, event.generator, event.verdict)
-        if last.verdict != "accept" or (last.clip_id, last.generator, last.verdict) != stored:
+        stored = (event.clip_id, event.generator, event.verdict, _stored(event.score))
+        if last.verdict != "accept" or (last.clip_id, last.generator, last.verdict, _stored(last.score)) != stored:
             yield stream.finding("grounding-accepted", f"{stored}, the last candidate was {last}", event=i)
         if event.source != "retrieved":
             continue
@@ -189,6 +200,11 @@ def _grounding(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
             yield stream.finding(
                 "grounding-accepted", f"score {event.score} is below {recipe.grounding.min_score}", event=i
             )
+
+
+def _stored(score: float | None) -> float | None:
+    """As a float32 column holds it."""
+    return None if score is None else float(np.float32(score))
 
 
 def _conditioning(stream: Stream) -> Iterator[Finding]:

@@ -100,8 +100,13 @@ class _Checker:
             return
         where = f"{where} {row.id}"
         self._count(row)
-        self.tallies[split].add(row)
         add(self._identity(row, record, split, where))
+        try:
+            plan = StreamPlan.model_validate_json(row.plan_json)
+        except ValidationError as error:
+            add([Finding("plan-readable", where, explain(error, StreamPlan)[:300])])
+            return
+        self.tallies[split].add(row)
         pcm, found = check_format(row, where)
         add(found)
         add(self.across.add(row, pcm, where))
@@ -113,10 +118,12 @@ class _Checker:
         if pcm is None:
             return
         add(check_sound(row, pcm, self._manifest.recipe, where))
-        stream, found = _stream(row, pcm, where)
-        add(found)
-        if stream is None:
+        try:
+            provenance = Provenance.model_validate_json(row.provenance_json)
+        except ValidationError as error:
+            add([Finding("provenance-readable", where, explain(error, Provenance)[:300])])
             return
+        stream = Stream(where, row, plan, provenance, pcm.astype(np.float32) * np.float32(LSB))
         disagreements = list(check_agreement(stream, self._manifest.recipe))
         add(disagreements)
         if any(finding.rule == "plan-steps" for finding in disagreements):
@@ -143,15 +150,3 @@ class _Checker:
             for name, (value, wanted) in expected.items()
             if value != wanted
         ]
-
-
-def _stream(row: Row, pcm: np.ndarray, where: str) -> tuple[Stream | None, list[Finding]]:
-    try:
-        plan = StreamPlan.model_validate_json(row.plan_json)
-    except ValidationError as error:
-        return None, [Finding("plan-readable", where, explain(error, StreamPlan)[:300])]
-    try:
-        provenance = Provenance.model_validate_json(row.provenance_json)
-    except ValidationError as error:
-        return None, [Finding("provenance-readable", where, explain(error, Provenance)[:300])]
-    return Stream(where, row, plan, provenance, pcm.astype(np.float32) * np.float32(LSB)), []

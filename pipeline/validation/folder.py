@@ -96,6 +96,9 @@ def check_folder(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
             f"recipe_sha256 {manifest.recipe_sha256!r}, identity {manifest.identity.get('recipe_sha256')!r}; "
             f"its recipe hashes to {derived!r}",
         )
+    unknown = sorted(set(manifest.splits) - set(manifest.recipe.splits))
+    if unknown:
+        yield Finding("manifest-recipe", "manifest.json", f"splits {unknown} are none of the recipe's")
     yield from _files(corpus, manifest)
     yield from _card(corpus, manifest)
     yield from _quarantine(corpus, manifest)

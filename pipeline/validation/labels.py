@@ -15,6 +15,7 @@ from schemas.row import Event, Response, Row
 from schemas.taxonomy import ABILITY_OF, INCREMENTAL, MANY_RESPONSES, Decision
 
 MAX_DRAWN_DELAY_CHUNKS = 2
+MAX_GAIN_DB = 120.0
 MAX_BEHIND_CHUNKS = 3
 """An incremental response follows its words within this."""
 _HEX64 = re.compile(r"[0-9a-f]{64}")
@@ -31,6 +32,8 @@ def check_indices(row: Row, where: str) -> Iterator[Finding]:
                 f"{where} event {i} ({event.name})",
                 f"[{event.start_sample}, {event.end_sample}) is no interval of {row.num_samples} samples",
             )
+        if not -MAX_GAIN_DB <= event.gain_db <= MAX_GAIN_DB:
+            yield Finding("event-gain", f"{where} event {i} ({event.name})", f"{event.gain_db} dB")
     for i, response in enumerate(row.responses):
         if not 0 <= response.event < len(row.events):
             yield Finding("response-event", f"{where} response {i}", f"event {response.event} of {len(row.events)}")
@@ -58,13 +61,13 @@ def check_labels(row: Row, where: str) -> Iterator[Finding]:
 
 def _taxonomy(row: Row, where: str) -> Iterator[Finding]:
     if ABILITY_OF.get(row.sub_task) != row.ability:
-        yield Finding("taxonomy", where, f"sub_task {row.sub_task!r} is none of ability {row.ability!r}")
+        yield Finding("sub-task-known", where, f"sub_task {row.sub_task!r} is none of ability {row.ability!r}")
     for i, response in enumerate(row.responses):
         if response.sub_task not in ABILITY_OF:
-            yield Finding("taxonomy", f"{where} response {i}", f"{response.sub_task!r} is no sub-task")
+            yield Finding("sub-task-known", f"{where} response {i}", f"{response.sub_task!r} is no sub-task")
     for i, turn in enumerate(row.turns):
         if turn.sub_task not in ABILITY_OF:
-            yield Finding("taxonomy", f"{where} turn {i}", f"{turn.sub_task!r} is no sub-task")
+            yield Finding("sub-task-known", f"{where} turn {i}", f"{turn.sub_task!r} is no sub-task")
 
 
 def _event(row: Row, event: Event, where: str) -> Iterator[Finding]:
@@ -79,8 +82,10 @@ def _event(row: Row, event: Event, where: str) -> Iterator[Finding]:
             yield Finding("event-source", where, f"span [{start}, {end}) of the clip is empty")
         if event.score is None or not event.encoder or event.verdict != "accept":
             yield Finding("event-source", where, f"{event.encoder!r} {event.score!r} {event.verdict!r}, not accepted")
-    elif not event.generator or event.clip_id is not None:
-        yield Finding("event-source", where, f"generator {event.generator!r}, clip {event.clip_id!r}")
+    else:
+        of_clips = (event.clip_id, event.clip_sha256, event.clip_start_sample, event.clip_end_sample, event.score)
+        if not event.generator or any(value is not None for value in of_clips):
+            yield Finding("event-source", where, f"generator {event.generator!r}, of a clip {of_clips}")
     if event.source == "spoken" and not (event.kind == "speech" and event.transcript):
         yield Finding("event-source", where, f"a spoken {event.kind!r} with the words {event.transcript!r}")
     whole = (event.start_sample, event.end_sample) == (0, row.num_samples)
@@ -90,8 +95,8 @@ def _event(row: Row, event: Event, where: str) -> Iterator[Finding]:
 
 def _noise(row: Row, where: str) -> Iterator[Finding]:
     tracks = [track.track for track in row.noise]
-    if len(set(tracks)) != len(tracks) or len(tracks) not in (0, 2):
-        yield Finding("noise-tracks", where, f"tracks {tracks}, expected two different ones or none")
+    if tracks and sorted(tracks) != ["ambient", "event"]:
+        yield Finding("noise-tracks", where, f"tracks {tracks}, expected event and ambient or none")
     for track in row.noise:
         expected = max(1, len(track.clip_ids))
         if len(track.licences) != expected or not all(track.licences):

@@ -61,8 +61,10 @@ def match_anywhere(recording: np.ndarray, stem: np.ndarray) -> Match:
     weight = _inverse_power(recording, stem, size)
     spectrum = np.asarray(scipy.fft.rfft(stem, size))
     lags = np.asarray(scipy.fft.irfft(np.asarray(scipy.fft.rfft(recording, size)) * spectrum.conj() * weight, size))
-    whitened = np.asarray(scipy.fft.irfft(spectrum * np.sqrt(weight), size))[: len(stem)]
-    energy = np.concatenate([[0.0], np.cumsum(whitened**2)])
+    # The weights ring to either side of the stem; in proportion that energy belongs to what is inside.
+    whitened = np.asarray(scipy.fft.irfft(spectrum * np.sqrt(weight), size))
+    energy = np.concatenate([[0.0], np.cumsum(whitened[: len(stem)] ** 2)])
+    energy *= float(np.dot(whitened, whitened)) / energy[-1]
     least = min(len(recording), len(stem)) // 2
     lag = np.arange(least - len(stem), len(recording) - least + 1)
     # The part of the stem that lies within the recording at each lag.

@@ -21,8 +21,8 @@ FULL_SCALE = 32_767
 LSB = 2.0**-15
 LOUDNESS_TOLERANCE_LU = 0.2
 """Between our loudness, which weights spectra, and pyloudnorm's recursive filters."""
-EVENT_ABOVE_FLOOR_DB = 1.0
-"""A foreground event's loudest 20 ms stand at least this far over the stream's quietest."""
+EVENT_ABOVE_BED_DB = 2.0
+"""A foreground event's loudest 20 ms stand at least this far over what is heard between events."""
 _FRAME = SAMPLE_RATE // 50
 
 
@@ -108,18 +108,21 @@ def _noise_level(row: Row, where: str) -> Iterator[Finding]:
 
 
 def _events_stand_out(row: Row, pcm: np.ndarray, where: str) -> Iterator[Finding]:
-    """Every foreground event has something in its place that is louder than the stream's floor."""
+    """Every foreground event has something in its place that is louder than what lies under the stream."""
     frames = pcm[: len(pcm) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float32)
     power = np.einsum("ij,ij->i", frames, frames) / _FRAME
-    floor = float(np.quantile(power, 0.05))
-    for i, event in enumerate(row.events):
-        if event.role != "foreground":
-            continue
-        first, stop = event.start_sample // _FRAME, -(-event.end_sample // _FRAME)
-        loudest = float(power[first:stop].max(initial=0.0))
-        if loudest <= max(10.0, floor * 10 ** (EVENT_ABOVE_FLOOR_DB / 10)):
+    places = [(i, e, slice(e.start_sample // _FRAME, -(-e.end_sample // _FRAME))) for i, e in enumerate(row.events)]
+    between = np.ones(len(power), bool)
+    for _, event, place in places:
+        if event.role == "foreground":
+            between[place] = False
+    # A stream without a pause between its events is judged by its quietest moments.
+    bed = float(np.median(power[between]) if between.sum() * _FRAME > SAMPLE_RATE / 2 else np.quantile(power, 0.05))
+    for i, event, place in places:
+        loudest = float(power[place].max(initial=0.0))
+        if event.role == "foreground" and loudest <= max(10.0, bed * 10 ** (EVENT_ABOVE_BED_DB / 10)):
             yield Finding(
                 "event-audible",
                 f"{where} event {i} ({event.name})",
-                f"its loudest 20 ms are {to_db(loudest * LSB**2):.1f} dBFS, the floor {to_db(floor * LSB**2):.1f} dBFS",
+                f"its loudest 20 ms are {to_db(loudest * LSB**2):.1f} dBFS, the rest {to_db(bed * LSB**2):.1f} dBFS",
             )
