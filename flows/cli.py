@@ -140,6 +140,22 @@ def _print_built(manifest: dict[str, Any]) -> None:
         f"{len(manifest['sub_tasks'])} sub-tasks; {retrieved:.0%} of foreground events are library clips; "
         f"{manifest['quarantined']} quarantined"
     )
+    if manifest["language"]:
+        _print_spending(manifest["language"])
+
+
+def _print_spending(language: dict[str, Any]) -> None:
+    table = Table(language["model"], "requests", "tokens in", "tokens out", language["currency"], box=None)
+    for role, spend in [*language["by_role"].items(), ("total", language["total"])]:
+        cost = "no price" if spend["cost"] is None else f"{spend['cost']:.4f}"
+        table.add_row(role, *(str(spend[k] or 0) for k in ("requests", "input_tokens", "output_tokens")), cost)
+    out.print(table)
+    if language["per_scene"]:
+        mean = language["per_scene"]["mean"]
+        cost = "" if mean["cost"] is None else f", {mean['cost']:.5f} {language['currency']}"
+        out.print(
+            f"per scene {mean['requests']:.1f} requests, {mean['input_tokens']:.0f} + {mean['output_tokens']:.0f} tokens{cost}"
+        )
 
 
 @library_app.command("import")
@@ -214,6 +230,35 @@ def plan(
 
 
 @app.command()
+def estimate(
+    recipe: RecipeFile,
+    library: Annotated[Path | None, typer.Option(help="Library it will be built from; only checked.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Estimate only so many streams.")] = None,
+) -> None:
+    """Say what a build will come to: scenes, hours, bytes, shards, language tokens and money."""
+    from pipeline.config import load_recipe
+    from pipeline.estimate import estimate as foretell
+
+    if library is not None:
+        from pipeline.library.library import Library
+
+        Library.open(library)
+    found = foretell(load_recipe(recipe), limit)
+    out.print(
+        f"{found.streams} streams in {found.scenes} scenes, {found.hours:.2f} h, {found.bytes / 1e6:.0f} MB in "
+        f"{found.shards} shards"
+    )
+    if found.roles:
+        table = Table("role", "requests", "tokens in", "tokens out", found.currency, box=None)
+        for name, role in found.roles.items():
+            cost = "no price" if role.cost is None else f"{role.cost:.4f}"
+            table.add_row(name, str(role.requests), str(role.input_tokens), str(role.output_tokens), cost)
+        out.print(table)
+        out.print("cost unknown: give the model a price" if found.cost is None else f"cost {found.cost:.4f} {found.currency}")
+    out.print(f"from {found.basis}")
+
+
+@app.command()
 def build(
     recipe: RecipeFile,
     out_folder: Annotated[Path, typer.Option("--out", metavar="CORPUS", help="Where the corpus goes.")],
@@ -222,6 +267,9 @@ def build(
     ] = None,
     workers: Workers = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Build only so many streams.")] = None,
+    replay_only: Annotated[
+        bool, typer.Option("--replay-only", help="Ask no language model: take every reply from the recipe's cache.")
+    ] = False,
 ) -> None:
     """Build a corpus, or go on with one: finished shards are kept."""
     from flows.build_corpus import build_corpus
@@ -231,7 +279,15 @@ def build(
     loaded = load_recipe(recipe)
     with _stages() as on_progress:
         found = find_library(library, loaded.library, on_progress)
-        built = build_corpus(loaded, found, out_folder, workers=workers, limit=limit, on_progress=on_progress)
+        built = build_corpus(
+            loaded,
+            found,
+            out_folder,
+            workers=workers,
+            limit=limit,
+            replay_only=replay_only,
+            on_progress=on_progress,
+        )
     _print_built(built.manifest)
     out.print(f"corpus  {out_folder}")
     out.print(f"next: streamaudio validate {out_folder} --report")

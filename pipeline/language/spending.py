@@ -46,7 +46,7 @@ def keep_measured(planner: ModelPlanner, manifest: Mapping[str, Any]) -> None:
 
 
 def _json(spend: Spend) -> dict[str, Any]:
-    return asdict(spend)
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(spend).items()}
 
 
 def _mean(scenes: list[Spend]) -> dict[str, float | None]:

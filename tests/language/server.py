@@ -209,8 +209,8 @@ def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
 
 _TRIGGERS = {
     "distress": r"chok|gasp|scream|cry(ing)? (out )?(of|in) pain|groan|coughing fit|wheez|fall.*(groan|help)|struggl",
-    "hazard": r"break|shatter|rockfall|rocks fall|thunder|cracking|crash of|storm siren|hail|avalanche|collapse|snapp",
-    "equipment": r"smoke alarm|smoke detector|gas|arcing|spark|grinding|fault|knocking|squeal|burst",
+    "hazard": r"break|shatter|rock|boulder|thunder|cracking|crash of|storm siren|hail|avalanche|collapse|snapp",
+    "equipment": r"smoke alarm|smoke detector|gas|arcing|spark|grinding|bearing|fault|knocking|squeal|burst",
     "signal": r"siren|horn|revers|beeper|level crossing|screech",
 }
 _PLACES = {
@@ -236,7 +236,8 @@ _DOINGS = (
 
 def smart(request: Received) -> Canned:
     """A valid reply for the role that asks, made from the data in its prompt; equal requests get equal replies."""
-    return say(json.dumps(smart_reply(request)), usage=(len(json.dumps(request.body)) // 4, 80))
+    text = json.dumps(smart_reply(request))
+    return say(text, usage=(len(json.dumps(request.body)) // 4, len(text) // 4))
 
 
 def smart_reply(request: Received) -> dict[str, Any]:
