@@ -3,6 +3,7 @@
     StreamAudioError                 exit 2 unless said otherwise
       BadInput                       a recipe, file, argument or clip that breaks a rule
         StaleIdentity                a resume or an index whose recipe, library or encoder changed
+        SessionFull                  a streaming session without a free position, under the eviction policy none
       MissingDependency              an optional program or package that is not installed
       ReplyRejected                  a language model's reply that could not be repaired
       ReplyMissing                   a reply that --replay-only needs and the cache does not hold
@@ -28,6 +29,10 @@ class BadInput(StreamAudioError):
 
 class StaleIdentity(BadInput):
     """What is on disk was made from another recipe, library or encoder."""
+
+
+class SessionFull(BadInput):
+    """A streaming session has no position left for what comes next."""
 
 
 class MissingDependency(StreamAudioError):
