@@ -34,7 +34,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """`samples`: float32, 16 kHz mono, |x| <= 1; the rest describes the source."""
+    """`samples`: float32 mono at the rate asked for, |x| <= 1; the rest describes the source."""
 
     samples: NDArray[np.float32]
     source_rate_hz: int
@@ -42,7 +42,7 @@ class Decoded:
     source_duration_s: float
 
 
-def decode(path: Path, *, max_clip_s: float = MAX_CLIP_S) -> Decoded:
+def decode(path: Path, *, max_clip_s: float = MAX_CLIP_S, rate_hz: int = SAMPLE_RATE) -> Decoded:
     """Read, downmix by averaging, resample with a Kaiser-windowed sinc, and scale down where that overshoots.
 
     Raises:
@@ -57,30 +57,30 @@ def decode(path: Path, *, max_clip_s: float = MAX_CLIP_S) -> Decoded:
         raise Unreadable("has 0 samples; a clip needs at least one")
     if not np.isfinite(mono).all():
         raise Unreadable("has NaN or infinite samples; export it again from its source")
-    samples = resample(mono, from_rate=rate)
+    samples = resample(mono, from_rate=rate, to_rate=rate_hz)
     peak = float(np.abs(samples).max())
     if peak > 1.0:
         samples = samples / np.float32(peak)
     return Decoded(samples, rate, channels, round(len(mono) / rate, 6))
 
 
-def resample(samples: NDArray[np.float32], *, from_rate: int) -> NDArray[np.float32]:
-    """`samples` at 16 kHz; ceil(n * 16000 / from_rate) of them."""
-    if from_rate == SAMPLE_RATE:
+def resample(samples: NDArray[np.float32], *, from_rate: int, to_rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
+    """`samples` at `to_rate`; ceil(n * to_rate / from_rate) of them."""
+    if from_rate == to_rate:
         return samples
     import torch  # two seconds, which listing and searching need not wait for
 
     with torch.inference_mode():
-        return _resampler(from_rate)(torch.from_numpy(samples)).numpy()
+        return _resampler(from_rate, to_rate)(torch.from_numpy(samples)).numpy()
 
 
 @lru_cache(maxsize=32)
-def _resampler(rate: int) -> "Resample":
+def _resampler(from_rate: int, to_rate: int) -> "Resample":
     from torchaudio.transforms import Resample
 
-    # Kaiser with beta 12 and 32 zero crossings: -0.2 dB at 7 kHz, below -80 dB from 9 kHz.
+    # Kaiser with beta 12 and 32 zero crossings: to 16 kHz -0.2 dB at 7 kHz, below -80 dB from 9 kHz.
     return Resample(
-        rate, SAMPLE_RATE, resampling_method="sinc_interp_kaiser", lowpass_filter_width=32, rolloff=0.94, beta=12.0
+        from_rate, to_rate, resampling_method="sinc_interp_kaiser", lowpass_filter_width=32, rolloff=0.94, beta=12.0
     )
 
 

@@ -1,6 +1,7 @@
 """Texts and clips to unit vectors in one space."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -17,10 +18,12 @@ from pipeline.errors import BadInput
 from pipeline.library.clip import Clip
 from pipeline.seeds import rng
 
-ReadClip = Callable[[Clip], NDArray[np.float32]]
-"""The 16 kHz mono samples of a clip, for encoders that listen."""
+ReadClip = Callable[[Clip, int], NDArray[np.float32]]
+"""The mono samples of a clip at a rate in Hz, for encoders that listen."""
 
-NAMES = ("lexical",)
+NAMES = ("lexical", "minilm", "clap")
+CHECKPOINTS = {"minilm": "sentence-transformers/all-MiniLM-L6-v2", "clap": "laion/clap-htsat-unfused"}
+"""What an encoder with a model uses where none is named."""
 
 
 class Encoder(Protocol):
@@ -31,6 +34,11 @@ class Encoder(Protocol):
 
     @property
     def dimension(self) -> int: ...
+
+    @property
+    def listens(self) -> bool:
+        """Whether clips are embedded by their sound, not by their annotations."""
+        ...
 
     def identity(self) -> dict[str, Any]:
         """JSON values; equal exactly where vectors may be compared."""
@@ -44,26 +52,63 @@ class Encoder(Protocol):
         """Clips, shape (len(clips), dimension)."""
         ...
 
+    def content_of(self, clip: Clip) -> str:
+        """What of a clip its vector depends on; while it is the same, the vector is not made again."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Keep beside the index what `load` needs."""
         ...
 
 
-def fit(name: str, clips: Sequence[Clip]) -> Encoder:
-    """The encoder `name`, fitted to a library where it needs that. Raises BadInput for an unknown name."""
+def fit(name: str, clips: Sequence[Clip], checkpoint: str | None = None, tokenizer: str | None = None) -> Encoder:
+    """The encoder `name`, fitted to a library or loaded from `checkpoint`, a local path or a hub id.
+
+    Raises BadInput for an unknown name, and where the checkpoint cannot be had.
+    """
     _check(name)
-    return LexicalEncoder.fit(clips)
+    if name == "lexical":
+        if checkpoint or tokenizer:
+            raise BadInput(f"encoder 'lexical' has no checkpoint, got {checkpoint or tokenizer!r}; leave it out")
+        return LexicalEncoder.fit(clips)
+    checkpoint = checkpoint or CHECKPOINTS[name]
+    if name == "minilm":
+        from pipeline.library.minilm import MiniLmEncoder
+
+        return MiniLmEncoder(checkpoint)
+    from pipeline.library.clap import ClapEncoder
+
+    return ClapEncoder(checkpoint, tokenizer)
 
 
 def load(name: str, folder: Path) -> Encoder:
     """The encoder with which the index in `folder` was made."""
     _check(name)
-    return LexicalEncoder.load(folder)
+    if name == "lexical":
+        return LexicalEncoder.load(folder)
+    if name == "minilm":
+        from pipeline.library.minilm import MiniLmEncoder
+
+        return MiniLmEncoder(**load_settings(folder, name))
+    from pipeline.library.clap import ClapEncoder
+
+    return ClapEncoder(**load_settings(folder, name))
 
 
 def _check(name: str) -> None:
     if name not in NAMES:
         raise BadInput(f"encoder {name!r} is not known; use one of {', '.join(NAMES)}")
+
+
+def save_settings(folder: Path, name: str, settings: dict[str, str | None]) -> None:
+    """Keep what `load_settings` gives back; local paths whole, so that any working directory will do."""
+    whole = {k: str(Path(v).resolve()) if v and Path(v).exists() else v for k, v in settings.items()}
+    (folder / f"{name}.model").write_text(json.dumps(whole) + "\n", "utf-8")
+
+
+def load_settings(folder: Path, name: str) -> dict[str, Any]:
+    """The settings with which the encoder was made. Raises OSError or ValueError where they are missing or damaged."""
+    return json.loads((folder / f"{name}.model").read_text("utf-8"))
 
 
 class LexicalEncoder:
@@ -76,6 +121,7 @@ class LexicalEncoder:
 
     name = "lexical"
     dimension = 1_024
+    listens = False
     _FEATURES = 1 << 18
     _BLOCKS = (("stems", 0.75), ("grams", 0.25))
 
@@ -114,6 +160,9 @@ class LexicalEncoder:
 
     def embed_clips(self, clips: Sequence[Clip], read: ReadClip) -> NDArray[np.float32]:
         return self.embed_texts([text_of(clip) for clip in clips])
+
+    def content_of(self, clip: Clip) -> str:
+        return text_of(clip)
 
     def save(self, folder: Path) -> None:
         np.save(folder / "lexical.idf.npy", self._idf, allow_pickle=False)

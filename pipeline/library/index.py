@@ -1,8 +1,15 @@
-"""A FAISS index over a library's clips, with what it was made from."""
+"""A FAISS index over a library's clips, with what it was made from.
+
+Files per encoder: `NAME.faiss` the vectors and, in a large library, a graph over them; `NAME.rows.npy` which clip
+each row is; what the encoder saves; and last `NAME.json`, which makes the rest valid. Small libraries are searched
+exactly; beyond `EXACT_UP_TO` clips an HNSW graph (Malkov and Yashunin 2018) over half-precision vectors finds the
+candidates. Either way scores are computed anew in double precision.
+"""
 
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +19,24 @@ from numpy.typing import NDArray
 
 from pipeline.errors import BadInput, StaleIdentity
 from pipeline.library import encoders
-from pipeline.library.clip import Clip
-from pipeline.library.encoders import Encoder, ReadClip
+from pipeline.library.calibration import Calibration
+from pipeline.library.encoders import Encoder
 
-_BATCH = 1_024
+EXACT_UP_TO = 50_000
+"""Clips up to which every query looks at all vectors."""
+HNSW = "HNSW32,SQfp16"
+EF_SEARCH = 96
+EF_CONSTRUCTION = 40
+EXACT_SUBSET = 20_000
+"""An allowed subset up to this size is searched exactly, whatever the index."""
+ROWS = np.dtype([("clip", "<u8"), ("content", "<u8"), ("origin", "u1")])
+"""Clip id, what of the clip the vector depends on, and what was listened to: 0 nothing, 1 the source, 2 the store.
+A deleted row has the clip `GONE`."""
+GONE = np.uint64(2**64 - 1)
+
 _TIE = 1e-4
 _NONE = -1  # what FAISS returns where there is no further hit
+_MASKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,88 +48,158 @@ class Hit:
 
 
 class ClipIndex:
-    """Exact inner-product search. Files: `{encoder}.faiss`, `{encoder}.json`, and what the encoder saves."""
+    """Read side. The encoder is loaded when a text is first embedded, so that facts and thresholds come at once."""
 
-    def __init__(self, index: Any, encoder: Encoder) -> None:
+    def __init__(self, folder: Path, name: str, facts: dict[str, Any], index: Any, rows: NDArray[Any]) -> None:
+        self.name = name
+        self.facts = facts
+        """What `library info` shows: encoder, kind, counts, recall, calibration."""
+        self.calibration = Calibration.model_validate(facts["calibration"])
+        self._folder = folder
         self._index = index
-        self.encoder = encoder
-
-    @classmethod
-    def build(cls, folder: Path, name: str, clips: Sequence[Clip], read: ReadClip, library_hash: str) -> "ClipIndex":
-        """Embed the clips and write the index into `folder`; the `.json` comes last and makes it valid."""
-        encoder = encoders.fit(name, clips)
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(encoder.dimension))
-        for start in range(0, len(clips), _BATCH):
-            batch = clips[start : start + _BATCH]
-            index.add_with_ids(encoder.embed_clips(batch, read), _ids([clip.clip_id for clip in batch]))
-        folder.mkdir(exist_ok=True)
-        record = folder / f"{name}.json"
-        record.unlink(missing_ok=True)
-        encoder.save(folder)
-        faiss.write_index(index, str(folder / f"{name}.faiss"))
-        facts = {"encoder": encoder.identity(), "library": library_hash, "count": index.ntotal}
-        partial = folder / f".{name}.json"
-        partial.write_text(json.dumps(facts, indent=2) + "\n")
-        partial.replace(record)
-        return cls(index, encoder)
+        self._rows = rows
+        self._masks: dict[frozenset[str] | None, tuple[NDArray[np.uint8], int]] = {}
 
     @classmethod
     def open(cls, folder: Path, name: str, library_hash: str, count: int) -> "ClipIndex":
-        """Raises BadInput where there is no such index, StaleIdentity where it was made from another library or
-        encoder."""
-        fix = f"run `streamaudio library index {folder.parent} --encoder {name}`"
-        record = folder / f"{name}.json"
-        if not record.is_file():
+        """Raises BadInput where there is no such index, StaleIdentity where it was made from another library."""
+        fix = fix_of(folder, name)
+        if not (folder / f"{name}.json").is_file():
             raise BadInput(f"library {str(folder.parent)!r} has no index for the encoder {name!r}; {fix}")
         try:
-            facts = json.loads(record.read_text())
-            encoder = encoders.load(name, folder)
-            index = faiss.read_index(str(folder / f"{name}.faiss"))
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BadInput(f"index {name!r} of {str(folder.parent)!r} cannot be read ({error}); {fix}") from error
-        if facts.get("library") != library_hash or not facts.get("count") == index.ntotal == count:
+            facts = json.loads((folder / f"{name}.json").read_text("utf-8"))
+            rows = np.load(folder / f"{name}.rows.npy", allow_pickle=False)
+            index = faiss.read_index(str(folder / f"{name}.faiss"), faiss.IO_FLAG_MMAP_IFC)
+            opened = cls(folder, name, facts, index, rows)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise BadInput(f"index {name!r} of {str(folder.parent)!r} cannot be read ({reason}); {fix}") from error
+        if facts["library"] != library_hash or facts["count"] != count or len(rows) != index.ntotal:
             raise StaleIdentity(
                 f"index {name!r} of {str(folder.parent)!r} was made from another state of the library; {fix}"
             )
-        if facts.get("encoder") != encoder.identity():
-            raise StaleIdentity(f"index {name!r} of {str(folder.parent)!r} was made by another encoder; {fix}")
-        return cls(index, encoder)
+        return opened
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder it was made with.
+
+        Raises StaleIdentity where that is another by now, BadInput where it cannot be loaded.
+        """
+        fix = fix_of(self._folder, self.name)
+        try:
+            encoder = encoders.load(self.name, self._folder)
+        except (OSError, ValueError) as error:
+            raise BadInput(
+                f"encoder {self.name!r} of {str(self._folder.parent)!r} cannot be read ({error}); {fix}"
+            ) from error
+        if self.facts["encoder"] != encoder.identity():
+            raise StaleIdentity(
+                f"index {self.name!r} of {str(self._folder.parent)!r} was made by another encoder; {fix}"
+            )
+        return encoder
 
     def search(self, texts: Sequence[str], k: int, allowed: Collection[str] | None = None) -> list[list[Hit]]:
         """The best `k` clips per text, best first; equal scores in order of clip id.
 
-        What a text finds does not depend on the other texts of the call: scores are computed anew in double
-        precision, so that neither batching nor threads can reorder ties.
+        What a text finds does not depend on the other texts of the call, nor on the number of threads: FAISS names
+        more candidates than are asked for, and their scores are computed anew in double precision.
         """
         if k < 1:
             raise BadInput(f"k = {k!r} hits asked for; ask for at least 1")
-        limit = self._index.ntotal if allowed is None else len(allowed)
+        mask, limit = self._mask(allowed)
         if not texts or limit == 0:
             return [[] for _ in texts]
         queries = self.encoder.embed_texts(texts)
-        parameters = None
-        if allowed is not None:
-            # Kept alive here: FAISS holds bare pointers to both.
-            wanted = _ids(sorted(allowed))
-            selector = faiss.IDSelectorBatch(wanted)
-            parameters = faiss.SearchParameters(sel=selector)  # pyright: ignore[reportCallIssue]
-        depth = min(limit, 4 * k)
-        scores, ids = self._index.search(queries, depth, params=parameters)
-        found: list[list[Hit]] = []
-        for row, query in enumerate(queries):
-            row_scores, row_ids = scores[row], ids[row]
-            while len(row_ids) < limit and row_ids[-1] != _NONE and _tied(row_scores, k):
-                wider = min(limit, 4 * len(row_ids))
-                (row_scores,), (row_ids,) = self._index.search(query[None], wider, params=parameters)
-            found.append(self._ranked(query, row_ids[row_ids != _NONE])[:k])
-        return found
+        found = search_rows(self._index, queries, k, mask, limit)
+        return [self._ranked(query, rows)[:k] for query, rows in zip(queries, found, strict=True)]
 
-    def _ranked(self, query: NDArray[np.float32], ids: NDArray[np.int64]) -> list[Hit]:
-        vectors = self._index.reconstruct_batch(ids).astype(np.float64)
+    def scores(self, text: str, clip_ids: Sequence[str]) -> list[float]:
+        """The cosine of a text with each of some clips of the index, as `search` gives it."""
+        query = self.encoder.embed_texts([text])[0].astype(np.float64)
+        vectors = self._index.reconstruct_batch(self.rows_of(clip_ids)).astype(np.float64)
+        return np.round(vectors @ query, 6).tolist()
+
+    def vectors(self, clip_ids: Sequence[str]) -> NDArray[np.float32]:
+        """The stored vectors of some clips, in their order."""
+        return self._index.reconstruct_batch(self.rows_of(clip_ids))
+
+    def rows_of(self, clip_ids: Sequence[str]) -> NDArray[np.int64]:
+        """The row of each clip. Raises KeyError for one that is not in the index."""
+        order, wanted = self._order, to_numbers(clip_ids)
+        places = np.minimum(np.searchsorted(self._rows["clip"], wanted, sorter=order), len(order) - 1)
+        rows = order[places]
+        if not (self._rows["clip"][rows] == wanted).all():
+            raise KeyError("a clip is not in the index")
+        return rows.astype(np.int64)
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        return np.argsort(self._rows["clip"], kind="stable")
+
+    def _mask(self, allowed: Collection[str] | None) -> tuple[NDArray[np.uint8] | None, int]:
+        """A bit per row that may be found, None for all, and how many these are."""
+        if allowed is None and len(self._rows) == self.facts["count"]:
+            return None, len(self._rows)
+        key = None if allowed is None else frozenset(allowed)
+        if key not in self._masks:
+            if len(self._masks) == _MASKS:
+                del self._masks[next(iter(self._masks))]
+            live = self._rows["clip"] != GONE
+            wanted = live if allowed is None else live & np.isin(self._rows["clip"], to_numbers(allowed))
+            self._masks[key] = (np.packbits(wanted, bitorder="little"), int(wanted.sum()))
+        return self._masks[key]
+
+    def _ranked(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> list[Hit]:
+        vectors = self._index.reconstruct_batch(rows).astype(np.float64)
         scores = np.round(vectors @ query.astype(np.float64), 6).tolist()
-        names = [f"{i:016x}" for i in ids.view(np.uint64).tolist()]
+        names = [f"{i:016x}" for i in self._rows["clip"][rows].tolist()]
         hits = [Hit(name, score) for name, score in zip(names, scores, strict=True)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.clip_id))
+
+
+def new_index(dimension: int, count: int) -> Any:
+    """An empty index of the kind that suits `count` vectors."""
+    if count <= EXACT_UP_TO:
+        return faiss.IndexFlatIP(dimension)
+    index: Any = faiss.index_factory(dimension, HNSW, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = EF_CONSTRUCTION
+    # Half precision has nothing to learn, but FAISS wants to be told so.
+    index.train(np.zeros((1, dimension), np.float32))
+    return index
+
+
+def kind_of(index: Any) -> str:
+    """In words, for `library info`."""
+    if isinstance(index, faiss.IndexFlat):
+        return f"exact (up to {EXACT_UP_TO:,} clips)"
+    return f"{HNSW}, efSearch {EF_SEARCH} (beyond {EXACT_UP_TO:,} clips)"
+
+
+def search_rows(
+    index: Any, queries: NDArray[np.float32], k: int, mask: NDArray[np.uint8] | None, limit: int
+) -> list[NDArray[np.int64]]:
+    """Per query rows that hold the best `k` of the `limit` set in `mask`, and more, in no certain order."""
+    selector = None if mask is None else faiss.IDSelectorBitmap(mask)  # pyright: ignore[reportCallIssue]
+    graph = None if isinstance(index, faiss.IndexFlat) or limit <= EXACT_SUBSET else index
+    depth = min(limit, 4 * k)
+    if graph is not None:
+        # A graph is walked through what is not allowed too, so a smaller share takes a wider look.
+        ef = max(EF_SEARCH, depth) * min(8, -(-index.ntotal // limit))
+        parameters = faiss.SearchParametersHNSW(efSearch=ef, sel=selector)  # pyright: ignore[reportAttributeAccessIssue]
+        return [row[row != _NONE] for row in index.search(queries, depth, params=parameters)[1]]
+    flat = index if isinstance(index, faiss.IndexFlat) else faiss.downcast_index(index.storage)
+    parameters = faiss.SearchParameters(sel=selector)  # pyright: ignore[reportCallIssue]
+    parameters = None if selector is None else parameters
+    scores, rows = flat.search(queries, depth, params=parameters)
+    found: list[NDArray[np.int64]] = []
+    for number, query in enumerate(queries):
+        row_scores, row_ids = scores[number], rows[number]
+        while len(row_ids) < limit and row_ids[-1] != _NONE and _tied(row_scores, k):
+            wider = min(limit, 4 * len(row_ids))
+            (row_scores,), (row_ids,) = flat.search(query[None], wider, params=parameters)
+        found.append(row_ids[row_ids != _NONE])
+    return found
 
 
 def _tied(scores: NDArray[np.float32], k: int) -> bool:
@@ -118,5 +207,11 @@ def _tied(scores: NDArray[np.float32], k: int) -> bool:
     return bool(scores[min(k, len(scores)) - 1] - scores[-1] < _TIE)
 
 
-def _ids(clip_ids: Sequence[str]) -> NDArray[np.int64]:
-    return np.array([int(clip_id, 16) for clip_id in clip_ids], np.uint64).view(np.int64)
+def to_numbers(clip_ids: Collection[str]) -> NDArray[np.uint64]:
+    """Clip ids as the numbers they are in hexadecimal."""
+    return np.fromiter((int(clip_id, 16) for clip_id in clip_ids), np.uint64, len(clip_ids))
+
+
+def fix_of(folder: Path, name: str) -> str:
+    """What to do about an index that cannot be used."""
+    return f"run `streamaudio library index {folder.parent} --encoder {name}`"

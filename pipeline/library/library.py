@@ -8,6 +8,7 @@ index/          vectors per encoder
 conditioned/    conditioned clips by content key, deletable
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
 from pipeline.library.clip import Clip
-from pipeline.library.ingest import AUDIO, ImportReport, import_library, read_clips, read_facts
+from pipeline.library.ingest import AUDIO, ImportReport, OnProgress, import_library, read_clips, read_facts
 from pipeline.library.store import ConditionedCache, Store
 from schemas.protocol import SAMPLE_RATE
 
@@ -97,18 +98,40 @@ class Library:
             "single_occurrence_clips": sum(
                 clip.track_class == "event" and len(clip.occurrences) == 1 for clip in clips
             ),
-            "indexes": sorted(path.stem for path in (self.path / "index").glob("[!.]*.json")),
+            "indexes": {
+                path.stem: json.loads(path.read_text("utf-8")) for path in (self.path / "index").glob("[!.]*.json")
+            },
             "roots": self._facts["roots"],
         }
 
 
-def index_library(path: Path, encoder: str = "lexical") -> int:
-    """Embed every clip with `encoder` and write the index; the number of clips."""
-    from pipeline.library.index import ClipIndex
+def index_library(
+    path: Path,
+    encoder: str = "lexical",
+    *,
+    checkpoint: str | None = None,
+    tokenizer: str | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> int:
+    """Embed with `encoder` every clip that its index lacks, and write the index; the number of clips.
+
+    `checkpoint` and `tokenizer` are local paths or hub ids, for encoders with a model.
+    """
+    from pipeline.library.index_build import build_index
+    from pipeline.library.listen import Listener
 
     library = Library.open(path)
     clips = list(library.clips.values())
-    ClipIndex.build(library.path / "index", encoder, clips, lambda clip: library.read(clip.clip_id), library.hash)
+    build_index(
+        library.path / "index",
+        encoder,
+        clips,
+        Listener(library.read),
+        library.hash,
+        checkpoint=checkpoint,
+        tokenizer=tokenizer,
+        on_progress=on_progress,
+    )
     return len(clips)
 
 
