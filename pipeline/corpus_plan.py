@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -36,10 +37,11 @@ from pipeline.shards.corpus import Quarantined
 from pipeline.shards.writer import write_atomically
 from pipeline.synthesis.kinds import KINDS
 from pipeline.timing import to_seconds
+from schemas.distributions import Distribution
 from schemas.plan import StreamPlan
 from schemas.provenance import FallbackRecord
 from schemas.recipe import Recipe
-from schemas.taxonomy import ABILITY_OF
+from schemas.taxonomy import ABILITY_OF, CRITERION_OF_TASK
 from schemas.unit import NoisePick, Offer, PlannedStream, Unit
 
 ATTEMPTS = 8
@@ -73,7 +75,8 @@ class Pool:
 
     annotations: tuple[Annotation, ...]
     silent: frozenset[str]
-    respond: frozenset[str]
+    respond: Mapping[str, frozenset[str]]
+    """By criterion."""
     noise: Mapping[str, tuple[Clip, ...]]
     """By track: "event" and "ambient"; only clips that the audit calls silent."""
 
@@ -333,16 +336,17 @@ def _offers_of(
     usage: Usage,
     generator: np.random.Generator,
 ) -> dict[int, tuple[Offer, ...]]:
-    answered = {step.index for step in plan.steps if step.source == "event" and step.decision == "respond"}
+    # A danger is grounded in a clip that is one, everything else in a clip that is none.
+    criteria = {
+        step.index: step.criterion for step in plan.steps if step.source == "event" and step.decision == "respond"
+    }
     found: dict[int, tuple[Offer, ...]] = {}
-    for wanted, allowed in (
-        ([i for i in indices if i in answered], pool.silent | pool.respond),
-        ([i for i in indices if i not in answered], pool.silent),
-    ):
+    for criterion in sorted({criteria.get(i) or "" for i in indices}):
+        wanted = [i for i in indices if (criteria.get(i) or "") == criterion]
         offered = offers(
             library,
             [plan.refinements[i] for i in wanted],
-            allowed=allowed,
+            allowed=pool.respond.get(criterion, frozenset()) if criterion else pool.silent,
             params=recipe.grounding,
             usage=usage,
             rng=generator,
@@ -359,10 +363,11 @@ def _noise(
         return ()
     heard = {tag.lower() for plan in plans for r in plan.refinements for tag in r.accept_tags}
     picks: list[NoisePick] = []
-    for track, snr, kinds in (
+    tracks: tuple[tuple[Literal["event", "ambient"], Distribution, tuple[str, ...]], ...] = (
         ("event", recipe.noise.event_snr_db, EVENT_NOISE_KINDS),
         ("ambient", recipe.noise.ambient_snr_db, AMBIENT_NOISE_KINDS),
-    ):
+    )
+    for track, snr, kinds in tracks:
         clips = [c for c in pool.noise[track] if not heard & {tag.lower() for tag in c.tags}]
         chosen = [clips[i] for i in generator.permutation(len(clips))[:NOISE_CLIPS_PER_TRACK]]
         fitting = [k for k in kinds if not heard & {tag.lower() for tag in KINDS[k].tags}] or list(kinds)
@@ -426,7 +431,14 @@ def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:
     return Pool(
         annotations=tuple(_annotation(c, audits[c.clip_id]) for c in sounds),
         silent=frozenset(c.clip_id for c in silent),
-        respond=frozenset(c.clip_id for c in sounds) - frozenset(c.clip_id for c in silent),
+        respond={
+            criterion: frozenset(
+                c.clip_id
+                for c in sounds
+                if audits[c.clip_id].label == "respond" and audits[c.clip_id].criterion == criterion
+            )
+            for criterion in CRITERION_OF_TASK.values()
+        },
         noise={
             track: tuple(c for c in silent if c.track_class == track and c.kind == "sfx")
             for track in ("event", "ambient")

@@ -17,20 +17,15 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from pipeline.errors import BadInput, MissingDependency
+from schemas.protocol import Emotion
 
+from .align import audible_span, words_of
 from .speech import Speech, Voice, WordTime
 
 RATE = 16_000
 NATIVE_RATE = 22_050
-FRAME_SAMPLES = 80  # 5 ms
-AUDIBLE = 10 ** (-45 / 20)  # of the peak: frames below are silence
-MARGIN_FRAMES = 4  # kept around the audible part
-
 BASES = {"en-us": "en-us", "en-gb": "en", "en-gb-scotland": "en-gb-scotland", "en-gb-x-rp": "en-gb-x-rp", "cmn": "cmn"}
 VARIANTS = ("m1", "m2", "m3", "m4", "m7", "f1", "f2", "f3", "f4", "f5")
-
-HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-WORD = re.compile(rf"[{HAN}][^\w\s]*|[^\s{HAN}]+")
 
 # From espeak-ng's speak_lib.h.
 AUDIO_OUTPUT_SYNCHRONOUS = 2
@@ -80,8 +75,18 @@ class EspeakEngine:
             raise BadInput(f"no embedded voice for language {language!r}; it speaks en, en-us, en-gb and zh")
         return found
 
-    def speak(self, text: str, voice: Voice, *, rate_wpm: int = 160, pitch: int = 50) -> Speech:
-        """Speak `text` (plain, at least one word). The same arguments give the same bytes.
+    def speak(
+        self,
+        text: str,
+        voice: Voice,
+        *,
+        rate_wpm: int = 160,
+        pitch: int = 50,
+        emotion: Emotion = "normal",
+        take: int = 0,
+    ) -> Speech:
+        """Speak `text` (plain, at least one word). The same arguments give the same bytes; it has neither emotions
+        nor other takes.
 
         Raises MissingDependency without the wheel; BadInput for a text with nothing to say, an unknown
         voice, a rate outside 80-450 words a minute or a pitch outside 0-99.
@@ -94,14 +99,14 @@ class EspeakEngine:
         if not 0 <= pitch <= 99:
             raise BadInput(f"pitch={pitch!r} must lie in 0-99 (50 is the voice's own)")
         text = text.replace("\0", " ")
-        tokens = [match for match in WORD.finditer(text) if re.search(r"\w", match[0])]
+        tokens = words_of(text)
         if not tokens:
             raise BadInput(f"text {text!r} has no word to speak; give at least one letter or digit")
 
         name = BASES[base] + (f"+{variant}" if variant else "")
         pcm, events, version = _synthesize(text, name, rate_wpm, pitch)
         x = resample_poly(pcm / 32768, RATE, NATIVE_RATE, window=("kaiser", 8.0)) if len(pcm) else pcm
-        first, last = _audible_span(x)
+        first, last = audible_span(x)
         if last <= first:
             raise BadInput(f"voice {voice.name!r} cannot speak {text!r}; use a voice of the text's language")
         starts, estimated = _starts(tokens, events, len(pcm))
@@ -109,7 +114,7 @@ class EspeakEngine:
         bounds[0] = 0
         x = x[first:last]
         words = tuple(
-            WordTime(token[0], int(start), int(start) + _audible_span(x[start:stop])[1])
+            WordTime(token[0], int(start), int(start) + audible_span(x[start:stop])[1])
             for token, (start, stop) in zip(tokens, pairwise([*bounds, len(x)]), strict=True)
         )
         words = (*words[:-1], WordTime(words[-1].word, words[-1].start_sample, len(x)))
@@ -186,17 +191,3 @@ def _starts(tokens: list[re.Match[str]], events: list[tuple[int, int]], end: int
     times = [float(known[i]) for i in anchors] + [float(end)]
     starts = np.interp([token.start() for token in tokens], offsets, np.maximum.accumulate(times))
     return [float(s) for s in starts], len(anchors) < len(tokens)
-
-
-def _audible_span(x: np.ndarray) -> tuple[int, int]:
-    """First and last sample of what stands above silence, with a margin; (0, 0) where nothing does."""
-    if len(x) == 0:
-        return 0, 0
-    padded = np.pad(np.abs(x), (0, -len(x) % FRAME_SAMPLES))
-    level = padded.reshape(-1, FRAME_SAMPLES).max(axis=1)
-    loud = np.flatnonzero(level > max(1e-4, AUDIBLE * level.max()))
-    if len(loud) == 0:
-        return 0, 0
-    return max(0, int(loud[0]) - MARGIN_FRAMES) * FRAME_SAMPLES, min(
-        len(x), (int(loud[-1]) + 1 + MARGIN_FRAMES) * FRAME_SAMPLES
-    )

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from schemas.protocol import Emotion
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -14,6 +16,13 @@ class Voice:
     engine: str
     name: str
     language: str
+    dialect: str = ""
+    reference: str | None = None
+    """Path of a recording of the speaker, for engines that clone."""
+    reference_text: str = ""
+    consent: str = ""
+    """Who agreed to being cloned, and where that is on record."""
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,8 @@ class Speech:
     """Spoken text: float32 mono at 16 kHz without silence at its edges.
 
     `words` are in order, do not overlap, and the last ends with the samples; `words_estimated` is True
-    where a word's span was inferred rather than reported by the engine. `engine` is "name/version".
+    where a word's span was inferred rather than reported by the engine. `engine` is "name/version". `follows` are the
+    settings that the engine has: of "rate", "pitch" and "emotion".
     """
 
     samples: np.ndarray
@@ -38,10 +48,12 @@ class Speech:
     words_estimated: bool
     voice: Voice
     engine: str
+    licence: str = "CC0-1.0"
+    follows: frozenset[str] = frozenset({"rate", "pitch"})
 
 
 class SpeechEngine(Protocol):
-    """Text to speech, a pure function of (text, voice, rate, pitch)."""
+    """Text to speech, a pure function of its arguments (what is served is kept in a cache)."""
 
     name: str
 
@@ -49,6 +61,18 @@ class SpeechEngine(Protocol):
         """Voices for a language tag (en, en-gb, zh, ...), in a fixed order."""
         ...
 
-    def speak(self, text: str, voice: Voice, *, rate_wpm: int = 160, pitch: int = 50) -> Speech:
-        """Speak plain text; `pitch` is 0-99 with 50 the voice's own."""
+    def speak(
+        self,
+        text: str,
+        voice: Voice,
+        *,
+        rate_wpm: int = 160,
+        pitch: int = 50,
+        emotion: Emotion = "normal",
+        take: int = 0,
+    ) -> Speech:
+        """Speak plain text; `pitch` is 0-99 with 50 the voice's own, `take` asks engines that vary for another try.
+
+        Raises SceneRejected where nothing comes of this text.
+        """
         ...

@@ -176,7 +176,7 @@ def rain(rng: Rng, n: int) -> Signal:
 
 
 @sound("nature", "Rain; Rain on surface", (4.0, 60.0),
-       "heavy rain pours down", "a downpour drumming on a roof", "torrential rainfall on the ground",
+       "heavy rain pours down", "a downpour drumming on a roof", "heavy rainfall on the ground",
        sustained=True)  # fmt: skip
 def heavy_rain(rng: Rng, n: int) -> Signal:
     drops = scatter(rng, n, 1200, lambda: snap(rng, rng.uniform(500, 2000), 0.012), kinds=30, spread_db=18)
