@@ -81,6 +81,11 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 def recipe_sha256(recipe: Recipe) -> str:
     """Hash of the resolved recipe: defaults filled in, comments, key order and `NOT_IDENTITY` gone."""
-    resolved = recipe.model_dump(mode="json", exclude={"planner": set(NOT_IDENTITY)})
-    canonical = json.dumps(resolved, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return resolved_sha256(recipe.model_dump(mode="json"))
+
+
+def resolved_sha256(resolved: dict[str, Any]) -> str:
+    """`recipe_sha256` of a resolved recipe as a manifest holds it; keys that later versions know do not enter it."""
+    planner = {key: value for key, value in resolved["planner"].items() if key not in NOT_IDENTITY}
+    canonical = json.dumps({**resolved, "planner": planner}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -28,7 +28,7 @@ from pipeline.grounding.cascade import GENERATOR, Material, Rendering
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library, import_library
 from pipeline.shards.schema import QUARANTINE_SCHEMA, SCHEMA
-from pipeline.sounds import Conditioner, Sound, profile_of
+from pipeline.sounds import Conditioner, Sound
 from pipeline.synthesis.espeak import EspeakEngine
 from pipeline.synthesis.kinds import KINDS, render
 from schemas.plan import PairCue, PlannedReply, Refinement, ScenePlan, Step, StreamPlan, SubEvent, Utterance
@@ -232,7 +232,8 @@ class Maker:
             licence="CC0-1.0",
             attribution=event["attribution"],
         )
-        sound = _CONDITION(material, profile_of(event["kind"], event["role"]))
+        profile = "speech" if event["kind"] == "speech" else "ambient" if event["role"] == "ambient" else "sfx"
+        sound = _CONDITION(material, profile)
         if clip is not None:
             event["clip_start_sample"] = span[0] + sound.spans[0].clip_start_sample
             event["clip_end_sample"] = span[0] + sound.spans[-1].clip_end_sample
@@ -337,7 +338,7 @@ class Maker:
             policy="strict",
             planner=AGENT,
             refiner=AGENT,
-            verifier=AGENT,
+            verifier=Agent(name="rules", version="1"),
             responder=AGENT,
             auditor=AGENT,
             audits=tuple(

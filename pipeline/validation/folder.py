@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.config import explain, recipe_sha256
+from pipeline.config import explain, resolved_sha256
 from pipeline.errors import BadInput
 from pipeline.shards.corpus import Tally
 from pipeline.shards.schema import QUARANTINE_SCHEMA, SCHEMA
@@ -88,7 +89,8 @@ def load_manifest(corpus: Path) -> Manifest | Finding:
 
 def check_folder(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
     """Everything about the folder but the rows themselves."""
-    derived = recipe_sha256(manifest.recipe)
+    # Of the recipe as it stands: a later version may know more keys, and their defaults would change its hash.
+    derived = resolved_sha256(json.loads((corpus / "manifest.json").read_bytes())["recipe"])
     if not derived == manifest.recipe_sha256 == manifest.identity.get("recipe_sha256"):
         yield Finding(
             "manifest-recipe",

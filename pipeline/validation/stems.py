@@ -8,18 +8,21 @@ generator) is counted; for those the energy check of every foreground event rema
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast, get_args
 
 import numpy as np
 
 from pipeline.annotation.audit import audit
-from pipeline.loudness import gain, hull
 from pipeline.composition.seams import hann_rise
 from pipeline.composition.timeline import crossfade_samples
+from pipeline.conditioning.tfjp import Profile
 from pipeline.errors import BadInput, MissingDependency, StaleIdentity
 from pipeline.grounding.cascade import GENERATOR, Material, Rendering
+from pipeline.grounding.verify import VERIFIER
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
-from pipeline.sounds import Conditioner, Sound, profile_of
+from pipeline.loudness import gain, hull
+from pipeline.sounds import Conditioner, Sound
 from pipeline.synthesis.espeak import EspeakEngine
 from pipeline.synthesis.kinds import KINDS
 from pipeline.synthesis.speech import Voice
@@ -132,7 +135,9 @@ class StemChecker:
             return None
         if not material.samples.any():
             raise BadInput(f"{record.material} of its material is silence")
-        return self._condition(material, profile_of(event.kind, event.role))
+        if record.profile not in get_args(Profile):
+            raise BadInput(f"profile {record.profile!r} is none of {get_args(Profile)}")
+        return self._condition(material, cast(Profile, record.profile))
 
     def _levelled(self, sound: Sound, event: Event) -> np.ndarray:
         first, stop = hull(sound.samples)
@@ -241,7 +246,9 @@ def _same_conditioning(stream: Stream, index: int, sound: Sound) -> Iterator[Fin
 
 
 def _recognised(stream: Stream, index: int, tags: Sequence[str]) -> Iterator[Finding]:
-    """A sound has one of the tags that its sub-event is recognised by."""
+    """A sound has one of the tags that its sub-event is recognised by, which is the rule verifier's rule alone."""
+    if stream.provenance.verifier.name != VERIFIER[0]:
+        return
     refinement = stream.refinement(index)
     accepted = {tag.strip().lower() for tag in refinement.accept_tags} if refinement else set()
     if not accepted & {tag.strip().lower() for tag in tags}:
