@@ -1,1 +1,1 @@
-"""The records that cross a boundary: recipes, plans, rows, provenance. Frozen pydantic models; imports nothing of ours."""
+"""The records that cross a boundary: recipes, plans, rows, provenance. Frozen models; imports nothing of ours."""

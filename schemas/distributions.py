@@ -1,4 +1,7 @@
-"""Distributions as a recipe writes them: `[uniform, 0.5, 2.0]`, `[normal, mean, std, min, max]`, `[const, 1]`, `[choice, [a, b]]`."""
+"""Distributions as a recipe writes them.
+
+[const, 1]   [uniform, low, high]   [normal, mean, std, low, high]   [choice, [a, b, ...]]
+"""
 
 from __future__ import annotations
 

@@ -252,9 +252,7 @@ def manifest(
         "licences": total("licences"),
         "foreground_sources": total("sources"),
         "quarantined": len(rejected),
-        "diversity": {
-            name: _diversity(sum((Counter(r.spread[name]) for r in reports), Counter())) for name in SPREADS
-        },
+        "diversity": {name: _diversity(sum((Counter(r.spread[name]) for r in reports), Counter())) for name in SPREADS},
         "language": None if language is None else dict(language),
     }
 

@@ -9,7 +9,9 @@ from schemas.plan import PlannedReply
 from schemas.protocol import CHUNK_SAMPLES, SILENCE_MARKER
 
 
-def judged(event: int, start: int, end: int, *, reply: str | None = "Watch out.", task="alert_on_event", **more) -> Judged:
+def judged(
+    event: int, start: int, end: int, *, reply: str | None = "Watch out.", task="alert_on_event", **more
+) -> Judged:
     return Judged(
         event=event,
         start_sample=start,
@@ -56,8 +58,9 @@ def test_spoken_turns_and_safety_events_are_answered_at_once():
 
 def test_silent_turns_carry_the_marker_and_unjudged_events_no_turn():
     unjudged = Judged(2, 50_000, 60_000, "alert_on_event", "none", None, False)
-    turns = labels_of([judged(0, 0, 6400, reply=None), judged(1, 9000, 20000, reply=None, spoken="Hello"), unjudged]).turns
-    assert [(t.user, t.assistant, t.response) for t in turns] == [("", SILENCE_MARKER, -1), ("Hello", SILENCE_MARKER, -1)]
+    events = [judged(0, 0, 6400, reply=None), judged(1, 9000, 20000, reply=None, spoken="Hello"), unjudged]
+    turns = [(t.user, t.assistant, t.response) for t in labels_of(events).turns]
+    assert turns == [("", SILENCE_MARKER, -1), ("Hello", SILENCE_MARKER, -1)]
 
 
 intervals = st.lists(

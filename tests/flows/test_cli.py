@@ -49,7 +49,9 @@ def test_a_misspelt_key_gets_the_nearest_one(command, tmp_path):
     refused(command("build", path, "--out", tmp_path / "c"), "strems", "did you mean 'streams'")
 
 
-@pytest.mark.parametrize("arguments", [["bild"], ["build"], ["build", "x.yaml", "--workers", "0"], ["library", "search"]])
+@pytest.mark.parametrize(
+    "arguments", [["bild"], ["build"], ["build", "x.yaml", "--workers", "0"], ["library", "search"]]
+)
 def test_wrong_usage_is_one_line(command, arguments):
     refused(command(*arguments))
 

@@ -34,7 +34,9 @@ def test_a_bare_number_is_a_constant_and_survives_a_round_trip():
     assert parse(constant.model_dump()) == constant
 
 
-@pytest.mark.parametrize("wrong", [["uniform", 2, 1], ["uniform", 1], ["gauss", 1, 2], [], "fast", ["choice", []], True])
+@pytest.mark.parametrize(
+    "wrong", [["uniform", 2, 1], ["uniform", 1], ["gauss", 1, 2], [], "fast", ["choice", []], True]
+)
 def test_what_is_no_distribution_is_refused(wrong):
     with pytest.raises(ValidationError):
         parse(wrong)
