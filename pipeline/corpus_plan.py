@@ -359,13 +359,15 @@ def _noise(
     recipe: Recipe, plans: Sequence[StreamPlan], pool: Pool, generator: np.random.Generator
 ) -> tuple[NoisePick, ...]:
     """Two beds that nothing in the stream could be mistaken for."""
-    if not recipe.noise.enabled:
+    noisy = any(step.sub_task == "noisy_speech" for plan in plans for step in plan.steps)
+    if not (recipe.noise.enabled or noisy):
         return ()
+    ambient_snr_db = recipe.noise.noisy_snr_db if noisy else recipe.noise.ambient_snr_db
     heard = {tag.lower() for plan in plans for r in plan.refinements for tag in r.accept_tags}
     picks: list[NoisePick] = []
     tracks: tuple[tuple[Literal["event", "ambient"], Distribution, tuple[str, ...]], ...] = (
         ("event", recipe.noise.event_snr_db, EVENT_NOISE_KINDS),
-        ("ambient", recipe.noise.ambient_snr_db, AMBIENT_NOISE_KINDS),
+        ("ambient", ambient_snr_db, AMBIENT_NOISE_KINDS),
     )
     for track, snr, kinds in tracks:
         clips = [c for c in pool.noise[track] if not heard & {tag.lower() for tag in c.tags}]

@@ -9,14 +9,17 @@ is the cue; both are lowered by the same amount where one of them would pass the
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import soundfile as sf
 
 from pipeline.annotation.audit import AUDITOR_NAME, AUDITOR_VERSION, Audit
+from pipeline.annotation.incremental import Partial, by_segments, by_words
 from pipeline.annotation.model import ModelAuditor
 from pipeline.annotation.responses import Judged, Labels, label
 from pipeline.composition.mix import Composition, NoiseTrack, compose
@@ -30,29 +33,42 @@ from pipeline.language.crew import Crew, SceneCrew, rejection
 from pipeline.library.library import Library
 from pipeline.seeds import rng
 from pipeline.sounds import Conditioner, Sound, profile_of
+from pipeline.speaking import (
+    TELEVISION_GAIN_DB,
+    Cut,
+    Spoken,
+    cuts_of,
+    paused,
+    reply_s,
+    speak_dialogue,
+    speech_record,
+    words_in_stream,
+)
 from pipeline.synthesis.kinds import render
-from pipeline.synthesis.speech import SpeechEngine, WordTime
+from pipeline.synthesis.speech import SpeechEngine
 from pipeline.timing import to_samples, to_seconds
 from schemas import row as columns
 from schemas.language import LanguageRole
-from schemas.plan import Step, StreamPlan, Utterance
+from schemas.plan import Step, StreamPlan
 from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from schemas.provenance import (
     Agent,
+    AnswerRecord,
     AuditRecord,
     ConditioningRecord,
     GroundingRecord,
     PairRecord,
     Provenance,
     RenderingRecord,
+    ReplyRecord,
     SceneCheckRecord,
-    SpeechRecord,
 )
 from schemas.recipe import Recipe
 from schemas.row import Event, Row
 from schemas.taxonomy import AuditLabel
 from schemas.unit import NoisePick, PlannedStream, Unit
 
+FLAC_BLOCK_SAMPLES = 60 * SAMPLE_RATE
 BED_NOISE_S = 20.0
 """Length of a generated noise clip before it is tiled."""
 
@@ -63,23 +79,12 @@ class Tools:
 
     recipe: Recipe
     recipe_sha256: str
+    grounding: GroundingParams
+    """The recipe's, with the threshold that the library learnt where the recipe gives none."""
     library: Library
     speech: SpeechEngine
     condition: Conditioner
     crew: Crew
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
-    """One utterance as material, with its voice and its words in samples of that material."""
-
-    utterance: Utterance
-    material: Material
-    voice: str
-    rate_wpm: int
-    pitch: int
-    words: tuple[WordTime, ...]
-    words_estimated: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +94,9 @@ class Part:
     key: str
     made_of: Grounded | Spoken
     sound: Sound
+    """Pauses included."""
+    cuts: tuple[Cut, ...] = ()
+    """Where pauses were composed into speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +155,11 @@ def _checked(unit: Unit, tools: Tools, crew: SceneCrew) -> list[Arranged]:
     if objection is not None:
         clips = [part.made_of.material.clip for stream in streams for part in stream.parts]
         sent_back = SentBack(objection, frozenset(clip.clip_id for clip in clips if clip is not None))
-        streams = _arrange(unit, _grounded(unit, tools, crew, sent_back), tools)
-        still = _objection(streams, crew)
+        try:
+            streams = _arrange(unit, _grounded(unit, tools, crew, sent_back), tools)
+            still = _objection(streams, crew)
+        except SceneRejected as rejected:
+            still = str(rejected)
         if still is not None:
             raise SceneRejected("scene_check", f"{still}; it was sent back once because: {objection}")
     return [replace(stream, sent_back=objection) for stream in streams]
@@ -180,7 +191,9 @@ def _heard(part: Part, timeline: Timeline) -> dict[str, Any]:
 def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -> list[Arranged]:
     arranged: list[Arranged] = []
     for stream, found in zip(unit.streams, grounded, strict=True):
-        parts = _parts(stream.plan, found, _speak(stream.plan, unit, tools), tools)
+        draw = rng(unit.seed, 0, "speech")
+        spoken = speak_dialogue(stream.plan, tools.speech, tools.recipe.speech, draw)
+        parts = _parts(stream.plan, found, spoken, tools)
         elements = _elements(stream.plan, parts, unit, tools.recipe)
         layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
         arranged.append(Arranged(stream, parts, layout))
@@ -193,6 +206,7 @@ def _draft(arranged: Arranged, unit: Unit, tools: Tools) -> Draft:
         _judged(plan, arranged.parts, timeline),
         num_chunks=timeline.total_samples // CHUNK_SAMPLES,
         onset_delay_chunks=recipe.timing.onset_delay_chunks,
+        translation_delay_chunks=recipe.timing.translation_delay_chunks,
         scene_type=plan.setting,
         rng=rng(unit.seed, 0, "labels"),
     )
@@ -235,9 +249,9 @@ def _ground(
         single=step is not None and step.single_occurrence,
         max_duration_s=plan.pair.slot_s if plan.pair is not None and is_cue else None,
     )
-    verifier: Verifier = RuleVerifier(recipe.grounding)
+    verifier: Verifier = RuleVerifier(tools.grounding)
     if tools.crew.takes("verifier"):
-        verifier = ModelVerifier(crew, recipe.grounding, sent_back.objection if sent_back else None)
+        verifier = ModelVerifier(crew, tools.grounding, sent_back.objection if sent_back else None)
 
     def verify(target: Target, evidence: Evidence) -> Verdict:
         verdict = verifier(target, evidence)
@@ -248,18 +262,18 @@ def _ground(
         return verdict
 
     def reprocess(material: Material) -> Reprocessed:
-        return Reprocessed(len(tools.condition(material, profile_of(target.kind, event.role)).samples))
+        return Reprocessed(len(tools.condition(material, profile_of(target.kind, event.role, material.clip)).samples))
 
     offers = stream.offers[index]
     if sent_back is not None:
-        offers = tuple(o for o in offers if o.clip_id not in sent_back.used) or offers
+        offers = tuple(sorted(offers, key=lambda offer: offer.clip_id in sent_back.used))
     return ground(
         target,
         offers,
         library=tools.library,
         verify=verify,
         reprocess=reprocess,
-        params=recipe.grounding,
+        params=tools.grounding,
         rng=rng(unit.seed, index, "grounding again" if sent_back else "grounding"),
     )
 
@@ -276,57 +290,35 @@ def _audit(caption: str, tags: Sequence[str], plan: StreamPlan, tools: Tools, cr
     return auditor(caption, tags, scenario=plan.scene.scenario, neighbours=names, policy=tools.recipe.policy)
 
 
-def _speak(plan: StreamPlan, unit: Unit, tools: Tools) -> list[Spoken]:
-    """Render the dialogue: one voice for the user, another for everybody else."""
-    draw = rng(unit.seed, 0, "speech")
-    voices = tools.speech.voices(plan.language)
-    user, other = (voices[i] for i in draw.permutation(len(voices))[:2])
-    rate_wpm, pitch = (round(d.sample(draw)) for d in (tools.recipe.speech.rate_wpm, tools.recipe.speech.pitch))
-    spoken: list[Spoken] = []
-    for utterance in plan.dialogue:
-        voice = user if utterance.speaker == "user" else other
-        speech = tools.speech.speak(utterance.text, voice, rate_wpm=rate_wpm, pitch=pitch)
-        material = Material(
-            samples=speech.samples,
-            source="spoken",
-            clip=None,
-            clip_start_sample=0,
-            clip_end_sample=len(speech.samples),
-            caption="a person speaking",
-            tags=("Speech",),
-            generator=speech.engine,
-            licence="CC0-1.0",
-            attribution=speech.engine,
-        )
-        spoken.append(Spoken(utterance, material, voice.name, rate_wpm, pitch, speech.words, speech.words_estimated))
-    return spoken
-
-
 def _parts(plan: StreamPlan, grounded: Sequence[Grounded], spoken: Sequence[Spoken], tools: Tools) -> tuple[Part, ...]:
     in_steps: list[Grounded | Spoken] = [
         grounded[step.index] if step.source == "event" else spoken[step.index] for step in plan.steps
     ]
     beneath = [g for g in grounded if g.target.sub_event.role != "foreground"]
-    return tuple(
-        Part(f"event-{i}", made_of, tools.condition(made_of.material, _profile(made_of)))
-        for i, made_of in enumerate([*in_steps, *beneath])
-    )
+    parts: list[Part] = []
+    for i, made_of in enumerate([*in_steps, *beneath]):
+        sound = tools.condition(made_of.material, _profile(made_of))
+        cuts = cuts_of(made_of, sound) if isinstance(made_of, Spoken) else ()
+        parts.append(Part(f"event-{i}", made_of, paused(sound, cuts), cuts))
+    return tuple(parts)
 
 
 def _profile(made_of: Grounded | Spoken) -> Profile:
     if isinstance(made_of, Spoken):
-        return profile_of("speech", "foreground")
-    return profile_of(made_of.target.kind, made_of.target.sub_event.role)
+        return profile_of("speech", "foreground", None)
+    return profile_of(made_of.target.kind, made_of.target.sub_event.role, made_of.material.clip)
 
 
 def _elements(plan: StreamPlan, parts: Sequence[Part], unit: Unit, recipe: Recipe) -> list[Element]:
     draw = rng(unit.seed, 0, "gaps")
+    words_per_minute = _reply_rate(unit, recipe)
     elements: list[Element] = []
     for i, part in enumerate(parts):
         in_steps = i < len(plan.steps)
         is_cue = plan.pair is not None and plan.pair.step == i
         role = "foreground" if isinstance(part.made_of, Spoken) else part.made_of.target.sub_event.role
-        gap = to_samples(recipe.timing.gap_s.sample(draw)) if in_steps else None
+        gap = _gap(plan, i, to_samples(recipe.timing.gap_s.sample(draw)), words_per_minute) if in_steps else None
+        television = isinstance(part.made_of, Spoken) and part.made_of.utterance.speaker == "television"
         elements.append(
             Element(
                 key=part.key,
@@ -339,15 +331,41 @@ def _elements(plan: StreamPlan, parts: Sequence[Part], unit: Unit, recipe: Recip
                 taper_samples=part.sound.taper_samples,
                 level=part.sound.level,
                 exempt=is_cue,
+                gain_db=TELEVISION_GAIN_DB if television else None,
             )
         )
     return elements
+
+
+def _gap(plan: StreamPlan, index: int, drawn_samples: int, words_per_minute: float) -> int:
+    """Samples before a step: as drawn, unless it interrupts a reply or follows a quiet that nothing may disturb."""
+    before, step = plan.steps[index - 1] if index else None, plan.steps[index]
+    if before is not None and step.cuts is not None and before.reply is not None:
+        # The reply begins within a chunk of the turn's end, so this lies within it, whatever the grid.
+        rest = to_samples(reply_s(before.reply.text, words_per_minute)) - CHUNK_SAMPLES
+        return CHUNK_SAMPLES + max(0, round(step.cuts * rest))
+    if before is not None and before.idle_s is not None:
+        return (_idle_chunks(before.idle_s) + 1) * CHUNK_SAMPLES + max(0, drawn_samples)
+    return drawn_samples
+
+
+def _reply_rate(unit: Unit, recipe: Recipe) -> float:
+    return recipe.timing.reply_wpm.sample(rng(unit.seed, 0, "replies"))
+
+
+def _idle_chunks(idle_s: float) -> int:
+    return math.ceil(to_samples(idle_s) / CHUNK_SAMPLES)
 
 
 def _judged(plan: StreamPlan, parts: Sequence[Part], timeline: Timeline) -> list[Judged]:
     judged: list[Judged] = []
     for i, (step, part) in enumerate(zip(plan.steps, parts, strict=False)):
         place = timeline[part.key]
+        partials: tuple[Partial, ...] = ()
+        if step.incremental and step.reply is not None and isinstance(part.made_of, Spoken):
+            words = words_in_stream(part.made_of, part.sound, part.cuts, place)
+            segments = step.reply.segments
+            partials = by_segments(segments, words) if segments else by_words(step.reply.text, words)
         judged.append(
             Judged(
                 event=i,
@@ -358,6 +376,8 @@ def _judged(plan: StreamPlan, parts: Sequence[Part], timeline: Timeline) -> list
                 reply=step.reply,
                 safety=step.safety,
                 spoken=part.made_of.utterance.text if isinstance(part.made_of, Spoken) else None,
+                partials=partials,
+                idle_chunks=None if step.idle_s is None else _idle_chunks(step.idle_s),
             )
         )
     return judged
@@ -416,8 +436,10 @@ def _flac(mix: Composition) -> bytes:
     """FLAC, 16 kHz mono 16 bit."""
     file = io.BytesIO()
     with sf.SoundFile(file, "w", samplerate=SAMPLE_RATE, channels=1, format="FLAC", subtype="PCM_16") as flac:
-        for block in mix.blocks():
-            flac.write(np.rint(block * 32768).clip(-32768, 32767).astype(np.int16))
+        for block in mix.blocks(FLAC_BLOCK_SAMPLES):
+            # The ceiling lies below full scale, so nothing is left to clip.
+            scaled = block * np.float32(32768)
+            flac.write(np.rint(scaled, out=scaled).astype(np.int16))
     return file.getvalue()
 
 
@@ -442,7 +464,7 @@ def _event(index: int, part: Part, draft: Draft, mix: Composition, tools: Tools)
         clip_end_sample=material.clip_start_sample + kept[1] if clip else None,
         query=grounded.target.refinement.query if grounded else None,
         caption=material.caption,
-        encoder=tools.recipe.grounding.encoder if clip else None,
+        encoder=tools.grounding.scorer if clip else None,
         score=material.score,
         verdict=grounded.verdict.verdict if grounded else None,
         decision=plan.steps[index].decision if index < len(plan.steps) else "none",
@@ -479,7 +501,7 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
         grounding=tuple(
             GroundingRecord(
                 event=i,
-                threshold=recipe.grounding.min_score if part.made_of.material.clip else None,
+                threshold=tools.grounding.min_score if part.made_of.material.clip else None,
                 candidates=part.made_of.candidates,
             )
             for i, part in enumerate(draft.parts)
@@ -492,14 +514,53 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
             if (made := part.made_of.material.rendering) is not None
         ),
         speech=tuple(
-            _speech(i, part.made_of, part.sound, draft.timeline)
+            speech_record(i, part.made_of, part.sound, part.cuts, draft.timeline[part.key])
             for i, part in enumerate(draft.parts)
             if isinstance(part.made_of, Spoken)
         ),
-        targets=tuple(i for i, step in enumerate(plan.steps) if step.source == "event" and step.index in plan.targets),
+        targets=tuple(i for i, sub_event in enumerate(_sub_events(plan)) if sub_event in plan.targets),
         step_events=tuple(range(len(plan.steps))),
         pair=_pair(draft),
+        answers=tuple(_answers(draft)),
+        replies=tuple(_replies(draft, _reply_rate(unit, recipe))),
     )
+
+
+def _sub_events(plan: StreamPlan) -> list[int | None]:
+    """The sub-event of each event of the row; None where somebody speaks."""
+    beneath = [i for i, e in enumerate(plan.scene.sub_events) if e.role != "foreground"]
+    return [*(step.index if step.source == "event" else None for step in plan.steps), *beneath]
+
+
+def _answers(draft: Draft) -> Iterator[AnswerRecord]:
+    """Options and their right one; the turn that a question looks back to."""
+    plan = draft.stream.plan
+    said = {step.index: i for i, step in enumerate(plan.steps) if step.source == "speech"}
+    for i, step in enumerate(plan.steps):
+        turn = None
+        if step.recalls is not None:
+            start = draft.timeline[draft.parts[said[step.recalls]].key].start_sample
+            turn = next(k for k, t in enumerate(draft.labels.turns) if t.start_sample == start)
+        if turn is not None or step.options:
+            yield AnswerRecord(event=i, options=step.options, right_option=step.right_option, answer_turn=turn)
+
+
+def _replies(draft: Draft, words_per_minute: float) -> Iterator[ReplyRecord]:
+    """Every reply that somebody speaks into."""
+    steps = draft.stream.plan.steps
+    for i, (step, then) in enumerate(pairwise(steps)):
+        if then.cuts is None or step.reply is None:
+            continue
+        chunk = next(r.chunk for r in draft.labels.responses if r.event == i)
+        start = (chunk + 1) * CHUNK_SAMPLES
+        interrupted = then.decision == "respond"
+        yield ReplyRecord(
+            event=i,
+            words_per_minute=words_per_minute,
+            nominal_start_sample=start,
+            nominal_end_sample=start + to_samples(reply_s(step.reply.text, words_per_minute)),
+            cut_sample=draft.timeline[draft.parts[i + 1].key].start_sample if interrupted else None,
+        )
 
 
 def _audits(draft: Draft, tools: Tools, crew: SceneCrew) -> list[AuditRecord]:
@@ -534,26 +595,8 @@ def _conditioning(index: int, part: Part) -> ConditioningRecord:
         material=(material.clip_start_sample, material.clip_end_sample),
         spans=tuple((s.clip_start_sample, s.clip_end_sample, s.start_sample) for s in part.sound.spans),
         iterations=part.sound.iterations,
+        hit_cap=part.sound.hit_cap,
         reason=part.sound.reason,
-    )
-
-
-def _speech(index: int, spoken: Spoken, sound: Sound, timeline: Timeline) -> SpeechRecord:
-    place = timeline[f"event-{index}"]
-    words: list[tuple[str, int, int]] = []
-    for word in spoken.words:
-        start, last = sound.to_output(word.start_sample), sound.to_output(word.end_sample - 1)
-        origin = place.origin_sample
-        first_sample = place.start_sample if start is None else max(origin + start, place.start_sample)
-        end_sample = place.end_sample if last is None else min(origin + last + 1, place.end_sample)
-        words.append((word.word, first_sample, end_sample))
-    return SpeechRecord(
-        event=index,
-        voice=spoken.voice,
-        rate_wpm=spoken.rate_wpm,
-        pitch=spoken.pitch,
-        words=tuple(words),
-        words_estimated=spoken.words_estimated,
     )
 
 

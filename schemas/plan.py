@@ -1,4 +1,4 @@
-"""What is decided before any sound is touched: scene plan (the paper's), refinement, and the stream plan that wraps them."""
+"""What is decided before any sound is touched: the paper's scene plan, and the stream plan that wraps it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SubEvent(_Frozen):
 
 
 class Constraint(_Frozen):
-    """A rule between two sub-events, by name: `before` (first ends before second starts) or `exclusive` (never at once)."""
+    """A rule between two sub-events: `before` (first ends before second starts) or `exclusive` (never at once)."""
 
     kind: Literal["before", "exclusive"]
     first: str
@@ -50,21 +50,40 @@ class Refinement(_Frozen):
     accept_tags: Annotated[tuple[str, ...], Field(min_length=1, description="AudioSet tags sufficient as evidence")]
 
 
+class Segment(_Frozen):
+    """A translatable stretch of an utterance and what it becomes."""
+
+    source: Annotated[str, Field(min_length=1)]
+    target: Annotated[str, Field(min_length=1)]
+
+
 class PlannedReply(_Frozen):
     """What the assistant says, known before the sound is made; the chunk it falls on is decided by the timeline."""
 
     text: Annotated[str, Field(min_length=1)]
     emotion: Emotion = "normal"
     action: dict[str, str] | None = None
+    segments: tuple[Segment, ...] = ()
+    """Of a simultaneous translation: sources join to the utterance, targets to `text`, both exactly."""
+
+
+Speaker = Literal["user", "other", "television", "machine"]
 
 
 class Utterance(_Frozen):
     """Something spoken in the stream."""
 
     text: Annotated[str, Field(min_length=1)]
-    speaker: Literal["user", "other"] = "user"
+    speaker: Speaker = "user"
     emotion: Emotion = "normal"
+    """How it is said; the voice's prosody follows."""
     language: Literal["en", "zh"] = "en"
+    pauses: tuple[tuple[int, float], ...] = ()
+    """(words before it, seconds): silence composed into the turn after conditioning."""
+    haste: Annotated[float, Field(gt=0, le=3)] = 1.0
+    """Speaking rate, relative to the voice's own."""
+    clip_id: str | None = None
+    """A speech clip of the library whose transcript is `text`; None: a voice says it."""
 
 
 class Step(_Frozen):
@@ -84,6 +103,18 @@ class Step(_Frozen):
     """The grounded clip must hold exactly one audible occurrence (targets that are counted)."""
     safety: bool = False
     """Answered without onset delay, like a spoken turn."""
+    incremental: bool = False
+    """Answered while it is spoken: word by word, or by the segments of the reply."""
+    cuts: Annotated[float | None, Field(gt=0, lt=1)] = None
+    """Begins while the reply before it is still being spoken, after this share of its nominal length."""
+    idle_s: Annotated[float | None, Field(gt=8)] = None
+    """Nobody says or does anything for so long after it; then the reply comes."""
+    options: tuple[str, ...] = ()
+    """What a multiple-choice question offers."""
+    right_option: int | None = None
+    """Index into `options`."""
+    recalls: int | None = None
+    """The utterance whose turn holds the answer."""
 
 
 class PairCue(_Frozen):

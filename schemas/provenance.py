@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.language import LanguageRole
+from schemas.plan import Speaker
+from schemas.protocol import Emotion
 from schemas.taxonomy import AuditLabel, Policy
 
 
@@ -74,6 +76,8 @@ class ConditioningRecord(_Frozen):
     spans: tuple[tuple[int, int, int], ...]
     """Counted from the material's first sample."""
     iterations: int
+    hit_cap: bool = False
+    """The sound had not settled when the cap on iterations was reached."""
     reason: str | None
 
 
@@ -96,6 +100,35 @@ class SpeechRecord(_Frozen):
     words: tuple[tuple[str, int, int], ...]
     words_estimated: bool
     asr_check: str = "not_run"
+    speaker: Speaker = "user"
+    emotion: Emotion = "normal"
+    prosody: str | None = None
+    """What gave the voice its emotion; `espeak-prosody` sets rate and pitch, an approximation."""
+    pauses: tuple[tuple[int, int], ...] = ()
+    """Silence composed into the turn, as half-open intervals of the stream."""
+
+
+class AnswerRecord(_Frozen):
+    """What proves the answer to a spoken question right."""
+
+    event: int
+    options: tuple[str, ...] = ()
+    right_option: int | None = None
+    """Index into `options`."""
+    answer_turn: int | None = None
+    """Index into the row's `turns`: the turn that supplies a history question's answer."""
+
+
+class ReplyRecord(_Frozen):
+    """A reply as if it were spoken, in samples of the stream. It occupies no audio."""
+
+    event: int
+    words_per_minute: float
+    """The recipe's `reply_wpm` as drawn for the stream."""
+    nominal_start_sample: int
+    nominal_end_sample: int
+    cut_sample: int | None
+    """Where the user takes the turn; None: the reply is heard out."""
 
 
 class PairRecord(_Frozen):
@@ -131,3 +164,6 @@ class Provenance(_Frozen):
     step_events: tuple[int, ...]
     """The event of each step of the stream plan, in order."""
     pair: PairRecord | None = None
+    answers: tuple[AnswerRecord, ...] = ()
+    replies: tuple[ReplyRecord, ...] = ()
+    """Replies somebody speaks into, and whether that cut them."""

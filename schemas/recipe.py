@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from schemas.composition import CompositionParams
 from schemas.conditioning import TfjpParams
 from schemas.distributions import Choice, Const, Distribution, Uniform
 from schemas.language import LANGUAGE_ROLES, EndpointConfig, LanguageRole
-from schemas.taxonomy import ABILITY_OF, Policy
+from schemas.taxonomy import ABILITY_OF, SUB_TASKS, Ability, Policy
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -30,6 +40,16 @@ class SceneParams(_Frozen):
     """At most so many events are offered the same clip; None does not bound it."""
 
 
+_TIMING_BOUNDS = {
+    "onset_delay_chunks": (0, 2),
+    "translation_delay_chunks": (0, 3),
+    "hesitation_s": (0.6, 2.5),
+    "idle_s": (8.4, 120),
+    "reply_wpm": (60, 400),
+    "cut_at": (0.1, 0.9),
+}
+
+
 class TimingParams(_Frozen):
     """What happens between events."""
 
@@ -38,13 +58,29 @@ class TimingParams(_Frozen):
     onset_delay_chunks: Distribution = Const(value=0)
     """Chunks between a sound event's end and its reply, 0-2; spoken turns and safety events are always 0."""
 
-    @field_validator("onset_delay_chunks")
+    translation_delay_chunks: Distribution = Choice(values=(0, 0, 1, 2))
+    """Chunks between a segment's last word and its simultaneous translation, 0-3."""
+    hesitation_s: Distribution = Uniform(low=0.6, high=2.5)
+    """Pause within a hesitant turn."""
+    idle_s: Distribution = Uniform(low=8.5, high=14)
+    """Quiet after which the assistant asks whether somebody is still there."""
+    reply_wpm: Distribution = Uniform(low=150, high=190)
+    """Words (of Chinese: characters, half as many again) a minute that give a reply its nominal length."""
+    cut_at: Distribution = Uniform(low=0.25, high=0.8)
+    """Share of a reply's nominal length after which somebody speaks into it."""
+
+    @field_validator("onset_delay_chunks", "translation_delay_chunks", "hesitation_s", "idle_s", "reply_wpm", "cut_at")
     @classmethod
-    def _bounded(cls, value: Distribution) -> Distribution:
+    def _bounded(cls, value: Distribution, info: ValidationInfo) -> Distribution:
         low, high = value.bounds
-        if low < 0 or high > 2:
-            raise ValueError(f"onset_delay_chunks must stay in 0..2 chunks, not {low:g}..{high:g}")
+        least, most = _TIMING_BOUNDS[info.field_name or ""]
+        if low < least or high > most:
+            raise ValueError(f"{info.field_name} must stay in {least:g}..{most:g}, not {low:g}..{high:g}")
         return value
+
+
+NOISY_SNR_DB = 10.0
+"""Speech is noisy from here on down."""
 
 
 class NoiseParams(_Frozen):
@@ -53,17 +89,52 @@ class NoiseParams(_Frozen):
     enabled: bool = True
     event_snr_db: Distribution = Uniform(low=5, high=20)
     ambient_snr_db: Distribution = Uniform(low=10, high=25)
+    noisy_snr_db: Distribution = Uniform(low=0, high=8)
+    """Of the ambient track in `noisy_speech`, which has noise whatever `enabled` says."""
+
+    @field_validator("noisy_snr_db")
+    @classmethod
+    def _noisy(cls, value: Distribution) -> Distribution:
+        if value.bounds[1] > NOISY_SNR_DB:
+            raise ValueError(f"noisy_snr_db must stay at or below {NOISY_SNR_DB:g} dB, not {value.bounds[1]:g}")
+        return value
+
+
+ENCODERS = ("lexical", "minilm", "clap")
 
 
 class GroundingParams(_Frozen):
     """When a found clip is good enough."""
 
     encoder: str = "lexical"
+    """lexical, minilm or clap; the library needs an index made with it."""
+    hybrid: dict[str, Annotated[float, Field(gt=0)]] | None = None
+    """Weights of scores that are fused into one: encoders by name, and `tags`; None: the cosine of `encoder` alone."""
     top_k: Annotated[int, Field(ge=1, le=50)] = 3
-    min_score: Annotated[float, Field(ge=-1, le=1)] = 0.2
-    """Cosine below which a clip is another sound; encoders calibrate their own where they can."""
+    min_score: Annotated[float | None, Field(ge=-1, le=1)] = None
+    """Score below which a clip is another sound; None: what the encoder's index learnt from the library."""
     min_duration_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     max_duration_ratio: Annotated[float, Field(ge=1)] = 2.0
+    variants: Annotated[int, Field(ge=1, le=2**53)] = 16
+    """Renderings that the events of one synthesized kind and length share; each is made once and kept beside the
+    library."""
+
+    @field_validator("hybrid")
+    @classmethod
+    def _fuses_encoders(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        unknown = sorted(set(value or ()) - {*ENCODERS, "tags"})
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no score; choose from {', '.join(ENCODERS)}, tags")
+        if value is not None and not set(value) & set(ENCODERS):
+            raise ValueError(f"at least one encoder finds the clips; add one of {', '.join(ENCODERS)}")
+        return value
+
+    @property
+    def scorer(self) -> str:
+        """What a row names as the encoder of a score."""
+        if self.hybrid is None:
+            return self.encoder
+        return f"hybrid({', '.join(f'{name} {weight:g}' for name, weight in sorted(self.hybrid.items()))})"
 
 
 BagSize = Annotated[int, Field(ge=3, le=200)]
@@ -126,15 +197,20 @@ def _switch(value: Any) -> Any:
     return "off" if value is False else value
 
 
+_ABILITY_SHARES: dict[Ability, float] = {
+    "voice_chatting": 23.1,
+    "instruction_following": 20.8,
+    "audio_understanding": 16.4,
+    "translation": 15.3,
+    "realtime_asr": 11.6,
+    "proactive_response": 7.3,
+    "audio_agent": 5.5,
+}
+"""Of source items, in percent (arXiv 2606.05121); applied to rows."""
 _DEFAULT_MIXTURE: dict[str, float] = {
-    "physiological_distress": 1,
-    "natural_hazard": 1,
-    "equipment_fault": 1,
-    "safety_signal": 1,
-    "count_events": 1,
-    "alert_on_event": 1,
-    "stay_silent_unless": 1,
-    "sound_event_qa": 1,
+    task: round(share / len(SUB_TASKS[ability]), 4)
+    for ability, share in _ABILITY_SHARES.items()
+    for task in SUB_TASKS[ability]
 }
 
 
@@ -152,7 +228,9 @@ class Recipe(_Frozen):
     """`starter` renders the embedded library where the command line names none."""
     languages: Annotated[tuple[Literal["en", "zh"], ...], Field(min_length=1)] = ("en",)
     mixture: dict[str, Annotated[float, Field(ge=0)]] = _DEFAULT_MIXTURE
-    """Weight per sub-task."""
+    """Weight per sub-task; those left out have none. The default follows the published shares of the abilities."""
+    mixed: Share = 0.3
+    """Share of streams that hold other sub-tasks before their own, in one unbroken session."""
     policy: Policy = "strict"
     p_silent: Share = 0.40
     p_history: Share = 0.30

@@ -2,6 +2,8 @@
 
 from typing import Final, Literal
 
+from schemas.protocol import Emotion
+
 Ability = Literal[
     "voice_chatting",
     "instruction_following",
@@ -39,6 +41,16 @@ TASK_OF_CRITERION: Final[dict[str, str]] = {
     "signal": "safety_signal",
 }
 CRITERION_OF_TASK: Final[dict[str, str]] = {task: criterion for criterion, task in TASK_OF_CRITERION.items()}
+
+TONE: Final[dict[Emotion, Emotion]] = {
+    "happy": "happy",
+    "sad": "sad",
+    "angry": "normal",
+    "surprise": "surprise",
+    "urgent": "urgent",
+    "normal": "normal",
+}
+"""How somebody speaks -> how the reply to it is meant: feelings are shared, anger is calmed."""
 
 Policy = Literal["strict", "assist"]
 Role = Literal["foreground", "background", "ambient"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.annotation.incremental import Partial
 from pipeline.timing import last_chunk
 from schemas.distributions import Distribution
 from schemas.plan import PlannedReply
@@ -32,6 +33,21 @@ class Judged:
     safety: bool
     spoken: str | None = None
     """The words, where somebody speaks."""
+    partials: tuple[Partial, ...] = ()
+    """Where the reply comes while the speech goes on: its pieces."""
+    idle_chunks: int | None = None
+    """Quiet after the event before the reply comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A reply, or a piece of one, and what it rests on."""
+
+    event: Judged
+    start_sample: int
+    end_sample: int
+    heard: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,68 +64,85 @@ def label(
     *,
     num_chunks: int,
     onset_delay_chunks: Distribution,
+    translation_delay_chunks: Distribution,
     scene_type: str,
     rng: np.random.Generator,
 ) -> Labels:
     """Place every reply and write the turns.
 
     A reply starts in the chunk that contains its event's end, plus a delay drawn for sound events (0 for spoken turns
-    and safety events). Of two replies on one chunk the later one moves to the next free chunk and the move is
-    recorded; a stream that ends before a reply is lengthened, never the reply dropped (DESIGN 4.3).
+    and safety events). A transcript's pieces start in the chunk in which their last word ends, a translation's at most
+    three chunks later; a check-in after its quiet. Of two replies on one chunk the later one moves to the next free
+    chunk and the move is recorded; a stream that ends before a reply is lengthened, never the reply dropped (DESIGN
+    4.3).
 
     Args:
         events: in any order; ends are in samples.
         num_chunks: length of the stream without late replies.
-        onset_delay_chunks: drawn once per delayed reply, in the order of the events' ends.
+        onset_delay_chunks: drawn once per delayed reply, in the order of the evidence's ends.
+        translation_delay_chunks: drawn once per piece of a simultaneous translation.
         scene_type: the setting, stored with each turn.
         rng: generator of the stage "labels".
     """
-    answered = sorted((e for e in events if e.reply is not None), key=lambda e: (e.end_sample, e.event))
-    placed: list[Response] = []
-    for event in answered:
-        reply = event.reply
+    dues = sorted((d for e in events for d in _dues(e)), key=lambda d: (d.end_sample, d.event.event))
+    placed: list[tuple[Response, _Due]] = []
+    for due in dues:
+        event, reply = due.event, due.event.reply
         assert reply is not None
-        immediate = event.safety or event.spoken is not None
-        drawn = 0 if immediate else round(onset_delay_chunks.sample(rng))
-        natural = last_chunk(event.end_sample) + drawn
-        taken = {r.chunk for r in placed}
+        if event.idle_chunks is not None:
+            drawn = event.idle_chunks
+        elif reply.segments:
+            drawn = round(translation_delay_chunks.sample(rng))
+        else:
+            drawn = 0 if event.safety or event.spoken is not None else round(onset_delay_chunks.sample(rng))
+        natural = last_chunk(due.end_sample) + drawn
+        taken = {r.chunk for r, _ in placed}
         # A running count must not overtake itself when an earlier reply drew the longer delay.
-        chunk = max([natural, *(r.chunk + 1 for r in placed if r.sub_task == event.sub_task)])
+        chunk = max([natural, *(r.chunk + 1 for r, _ in placed if r.sub_task == event.sub_task)])
         while chunk in taken:
             chunk += 1
-        placed.append(
-            Response(
-                chunk=chunk,
-                text=reply.text,
-                emotion=reply.emotion,
-                event=event.event,
-                delay_chunks=chunk - last_chunk(event.end_sample),
-                moved_chunks=chunk - natural,
-                sub_task=event.sub_task,
-                action=None if reply.action is None else json.dumps(reply.action, sort_keys=True, ensure_ascii=False),
-            )
+        response = Response(
+            chunk=chunk,
+            text=due.text,
+            emotion=reply.emotion,
+            event=event.event,
+            delay_chunks=chunk - last_chunk(due.end_sample),
+            moved_chunks=chunk - natural,
+            sub_task=event.sub_task,
+            action=None if reply.action is None else json.dumps(reply.action, sort_keys=True, ensure_ascii=False),
         )
-    responses = tuple(sorted(placed, key=lambda r: r.chunk))
-    index_of = {response.event: i for i, response in enumerate(responses)}
-    turns = tuple(
-        _turn(event, index_of.get(event.event, -1), responses, scene_type)
-        for event in sorted(events, key=lambda e: (e.start_sample, e.event))
-        if event.spoken is not None or event.decision != "none"
-    )
-    return Labels(responses, turns, max([num_chunks, *(r.chunk + 1 for r in responses)]))
+        placed.append((response, due))
+    placed.sort(key=lambda p: p[0].chunk)
+    responses = tuple(response for response, _ in placed)
+    turns = [_turn(due, i, response, scene_type) for i, (response, due) in enumerate(placed)]
+    turns += [
+        _turn(_Due(e, e.start_sample, e.end_sample, e.spoken or "", SILENCE_MARKER), -1, None, scene_type)
+        for e in events
+        if e.reply is None and (e.spoken is not None or e.decision != "none")
+    ]
+    # Stable: pieces keep their order, and of events that begin together the earlier in the plan comes first.
+    turns.sort(key=lambda t: t.start_sample)
+    return Labels(responses, tuple(turns), max([num_chunks, *(r.chunk + 1 for r in responses)]))
 
 
-def _turn(event: Judged, response: int, responses: Sequence[Response], scene_type: str) -> Turn:
-    answered = response >= 0
+def _dues(event: Judged) -> list[_Due]:
+    if event.reply is None:
+        return []
+    if not event.partials:
+        return [_Due(event, event.start_sample, event.end_sample, event.spoken or "", event.reply.text)]
+    return [_Due(event, p.start_sample, p.end_sample, p.source, p.text) for p in event.partials]
+
+
+def _turn(due: _Due, index: int, response: Response | None, scene_type: str) -> Turn:
     return Turn(
-        user=event.spoken or "",
-        assistant=responses[response].text if answered else SILENCE_MARKER,
-        emotion=responses[response].emotion if answered else "normal",
+        user=due.heard,
+        assistant=due.text,
+        emotion="normal" if response is None else response.emotion,
         scene_type=scene_type,
-        sub_task=event.sub_task,
-        start_sample=event.start_sample,
-        end_sample=event.end_sample,
-        response=response,
+        sub_task=due.event.sub_task,
+        start_sample=due.start_sample,
+        end_sample=due.end_sample,
+        response=index,
     )
 
 

@@ -20,12 +20,10 @@ from schemas.plan import (
     MAX_SUB_EVENTS,
     MIN_SUB_EVENTS,
     PairCue,
-    PlannedReply,
     Refinement,
     ScenePlan,
     Step,
     StreamPlan,
-    Utterance,
 )
 from schemas.recipe import Recipe
 from schemas.taxonomy import ABILITY_OF, AuditLabel, Criterion, EventKind
@@ -71,7 +69,6 @@ class Task:
     recipe: Recipe
     rng: np.random.Generator
     audit: Auditor
-    pair: bool
     language: Language
     duration_s: float
     background: int
@@ -88,8 +85,7 @@ class Task:
     def say(self, kind: str, **words: str) -> str:
         """One wording of the bank `instructions` in the stream's language, its gaps filled."""
         text: str = self.pick(bank("instructions")[kind][self.language])
-        filled = text.format(**words, **{k.capitalize(): capital(v) for k, v in words.items()})
-        return _AN.sub(r"\1n", filled)
+        return fill(text, **words)
 
     def number(self, n: int) -> str:
         """A small number in words."""
@@ -152,6 +148,12 @@ def benign(task: Task, accept: Callable[[Candidate], bool]) -> list[Candidate]:
         return list(found.values())
 
     return named(task.bag) or named(rendered(kind, task.rng) for kind in KINDS if KINDS[kind].criterion is None)
+
+
+def alike(one: Candidate, other: Candidate) -> bool:
+    """Whether two sounds could be taken for one another."""
+    tags = {t.lower() for t in one.annotation.tags} & {t.lower() for t in other.annotation.tags}
+    return one.phrase.sound == other.phrase.sound or bool(tags)
 
 
 def trigger(task: Task, criterion: Criterion, *, named: bool = False) -> Candidate:
@@ -319,27 +321,15 @@ def steps_of(
     ]
 
 
-def spoken(task: Task, index: int, reply: str | None = None) -> Step:
-    """A step for utterance `index`; without a reply it is an instruction, which is not answered by itself."""
-    if reply is None:
-        reason = "instruction: nothing to answer yet"
-        return Step(source="speech", index=index, sub_task=task.sub_task, decision="silent", reason=reason)
-    return Step(
-        source="speech", index=index, sub_task=task.sub_task, decision="respond", reply=PlannedReply(text=reply),
-        reason="question: answered at its end",
-    )  # fmt: skip
-
-
 def stream(
     task: Task,
     planned: PlannedScene,
     steps: Sequence[Step],
     *,
-    dialogue: Sequence[str] = (),
     targets: Sequence[int] = (),
     pair: PairCue | None = None,
 ) -> StreamPlan:
-    """The finished plan."""
+    """The finished plan of a stream in which nobody speaks."""
     kinds: tuple[EventKind, ...] = planned.kinds
     return StreamPlan(
         ability=ABILITY_OF[task.sub_task],
@@ -349,13 +339,18 @@ def stream(
         scene=planned.scene,
         refinements=planned.refinements,
         kinds=kinds,
-        dialogue=tuple(Utterance(text=text, language=task.language) for text in dialogue),
         steps=tuple(steps),
         targets=tuple(targets),
         pair=pair,
         planner=planned.planner,
         by_model=planned.by_model,
     )
+
+
+def fill(text: str, **words: str) -> str:
+    """A wording with its gaps filled; {Name} is {name} with a capital, "a" becomes "an" where it must."""
+    filled = text.format(**words, **{k.capitalize(): capital(v) for k, v in words.items()})
+    return _AN.sub(r"\1n", filled)
 
 
 def spoken_s(text: str) -> float:

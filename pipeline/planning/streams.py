@@ -10,28 +10,67 @@ import numpy as np
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.blocks import Auditor, Task
+from pipeline.planning.moves import Script, perform
 from pipeline.planning.scripted import ScenePlanner, plan_scene
+from pipeline.planning.tasks.agent import (
+    emotion_aware_reply,
+    environment_aware_reply,
+    idle_check_in,
+    smart_home_control,
+)
 from pipeline.planning.tasks.instructions import alert_on_event, count_events, stay_silent_unless
-from pipeline.planning.tasks.proactive import proactive
-from pipeline.planning.tasks.understanding import sound_event_qa
+from pipeline.planning.tasks.proactive import counterfactual_pair, proactive
+from pipeline.planning.tasks.speech import simultaneous_translation, transcription, translation_by_sentence
+from pipeline.planning.tasks.understanding import multiple_choice_qa, music_qa, scene_description, sound_event_qa
+from pipeline.planning.tasks.voice import (
+    barge_in,
+    hesitation_pause,
+    history_review,
+    multi_turn_dialogue,
+    single_turn_qa,
+)
 from schemas.plan import StreamPlan
 from schemas.recipe import Recipe
 from schemas.taxonomy import ABILITY_OF
 
-TaskBuilder = Callable[[Task], tuple[StreamPlan, ...]]
-
-TASKS: Mapping[str, TaskBuilder] = MappingProxyType(
+TASKS: Mapping[str, Callable[[Task], Script]] = MappingProxyType(
     {
+        "single_turn_qa": single_turn_qa,
+        "multi_turn_dialogue": multi_turn_dialogue,
+        "hesitation_pause": hesitation_pause,
+        "barge_in": barge_in,
+        "count_events": count_events,
+        "alert_on_event": alert_on_event,
+        "stay_silent_unless": stay_silent_unless,
+        "history_review": history_review,
+        "sound_event_qa": sound_event_qa,
+        "scene_description": scene_description,
+        "music_qa": music_qa,
+        "multiple_choice_qa": multiple_choice_qa,
+        "en_zh_sentence": translation_by_sentence,
+        "zh_en_sentence": translation_by_sentence,
+        "en_zh_simultaneous": simultaneous_translation,
+        "zh_en_simultaneous": simultaneous_translation,
+        "read_speech": transcription,
+        "spontaneous_speech": transcription,
+        "noisy_speech": transcription,
+        "mandarin_speech": transcription,
         "physiological_distress": proactive,
         "natural_hazard": proactive,
         "equipment_fault": proactive,
         "safety_signal": proactive,
-        "count_events": count_events,
-        "alert_on_event": alert_on_event,
-        "stay_silent_unless": stay_silent_unless,
-        "sound_event_qa": sound_event_qa,
+        "smart_home_control": smart_home_control,
+        "environment_aware_reply": environment_aware_reply,
+        "emotion_aware_reply": emotion_aware_reply,
+        "idle_check_in": idle_check_in,
     }
 )
+BILINGUAL = frozenset(
+    "count_events alert_on_event stay_silent_unless sound_event_qa "
+    "physiological_distress natural_hazard equipment_fault safety_signal".split()
+)
+"""Sub-tasks whose texts are there in every language; the others have one."""
+CHINESE = frozenset("zh_en_sentence zh_en_simultaneous mandarin_speech".split())
 
 DRAWS = 6
 """Scenes drawn from one bag before it is given up."""
@@ -60,28 +99,28 @@ def plan_stream(
 
     Raises:
         SceneRejected: the bag cannot support the task.
-        BadInput: the sub-task has no builder, or cannot come as a pair.
+        BadInput: the sub-task cannot come as a pair.
     """
-    if sub_task not in TASKS:
-        raise BadInput(f"sub-task {sub_task!r} cannot be planned yet; choose from {', '.join(sorted(TASKS))}")
     if pair and ABILITY_OF[sub_task] != "proactive_response":
         raise BadInput(f"sub-task {sub_task!r} has no pairs; only the sub-tasks of proactive_response do")
     rejected = SceneRejected("planning", "no scene was drawn")
     for _ in range(DRAWS):
+        language = recipe.languages[int(rng.integers(len(recipe.languages)))]
+        if sub_task not in BILINGUAL:
+            language = "zh" if sub_task in CHINESE else "en"
         task = Task(
             sub_task=sub_task,
             bag=tuple(bag),
             recipe=recipe,
             rng=rng,
             audit=audit,
-            pair=pair,
-            language=recipe.languages[int(rng.integers(len(recipe.languages)))],
+            language=language,
             duration_s=recipe.scene.duration_s.sample(rng),
             background=round(recipe.scene.background_events.sample(rng)),
             plan_scene=plan_scene,
         )
         try:
-            return TASKS[sub_task](task)
+            return counterfactual_pair(task) if pair else (perform(task, TASKS[sub_task](task)),)
         except SceneRejected as rejection:
             rejected = rejection
     raise rejected

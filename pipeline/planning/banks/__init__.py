@@ -11,3 +11,10 @@ import yaml
 def bank(name: str) -> dict[str, Any]:
     """One file of texts, read once."""
     return yaml.safe_load(files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def entries(name: str, part: str | None = None) -> tuple[tuple[str, ...], ...]:
+    """The entries of a file, or of a part of it, each split into its fields."""
+    listed: Any = bank(name)
+    return tuple(tuple(entry.split(" | ")) for entry in (listed if part is None else listed[part]))

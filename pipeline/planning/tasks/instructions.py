@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from pipeline.errors import SceneRejected
-from pipeline.planning.blocks import Candidate, Task, benign, compose, spoken, steps_of, stream, trigger
+from pipeline.planning.blocks import Candidate, Task, alike, benign, trigger
+from pipeline.planning.moves import Hear, Script, say
 from pipeline.planning.tasks.proactive import warning
-from schemas.plan import PlannedReply, Step, StreamPlan
+from schemas.plan import PlannedReply
 from schemas.taxonomy import CRITERION_OF_TASK, Criterion
 
 MIN_COUNT, MAX_COUNT = 2, 5
@@ -20,59 +21,44 @@ P_DANGER = 0.3
 """Share of alerts and conditions about a danger; else about an everyday sound."""
 
 
-def count_events(task: Task) -> tuple[StreamPlan, ...]:
+def count_events(task: Task) -> Script:
     """An instruction, then 2-5 single occurrences of one sound; after each the running count."""
     target = task.pick(countable(task))
     one, many = target.phrase.one or "", target.phrase.many or ""
     instruction = task.say("count", hear=target.phrase.heard(task.language), one=one, many=many)
     n = int(task.rng.integers(MIN_COUNT, MAX_COUNT + 1))
-    places = spread(task, n)
-    planned = compose(task, [target.wanted(at=at, single=True) for at in places], speech=[instruction], avoid=[target])
-    order = sorted(planned.wanted)
-    counted = {
-        i: Step(
-            source="event", index=i, sub_task=task.sub_task, decision="respond", single_occurrence=True,
-            reply=PlannedReply(text=task.say("count_reply", n=task.number(k))), reason=f"target {k} of {n}",
+    counted = [
+        Hear(
+            task.sub_task, target, PlannedReply(text=task.say("count_reply", n=task.number(k))),
+            single=True, target=True, reason=f"target {k} of {n}",
         )
-        for k, i in enumerate(order, start=1)
-    }  # fmt: skip
-    steps = [spoken(task, 0), *steps_of(task, planned.scene, planned.refinements, counted)]
-    return (stream(task, planned, steps, dialogue=[instruction], targets=order),)
+        for k in range(1, n + 1)
+    ]  # fmt: skip
+    return Script([say(task, instruction), *counted])
 
 
-def alert_on_event(task: Task) -> tuple[StreamPlan, ...]:
+def alert_on_event(task: Task) -> Script:
     """An instruction, then the one sound it is about; answered once, when that ends."""
     target, criterion = _target(task)
-    hear = target.phrase.heard(task.language)
-    instruction = task.say("alert", hear=hear)
-    planned = compose(
-        task, [target.wanted(at=float(task.rng.uniform(0.25, 1.0)))], speech=[instruction], avoid=[target]
-    )
-    told = {planned.wanted[0]: _report(task, planned.wanted[0], target, criterion)}
-    steps = [spoken(task, 0), *steps_of(task, planned.scene, planned.refinements, told)]
-    return (stream(task, planned, steps, dialogue=[instruction], targets=planned.wanted),)
+    instruction = task.say("alert", hear=target.phrase.heard(task.language))
+    return Script([say(task, instruction), _report(task, target, criterion)])
 
 
-def stay_silent_unless(task: Task) -> tuple[StreamPlan, ...]:
+def stay_silent_unless(task: Task) -> Script:
     """A conditional instruction; answered where the condition holds, which is in two of five streams."""
     target, criterion = _target(task)
     hear = target.phrase.heard(task.language)
     others = [c for c in benign(task, lambda c: c.annotation.kind == "sfx") if not alike(c, target)]
     ignored = task.pick(others) if others and task.chance(P_IGNORE) else None
     if ignored is None:
-        instruction = task.say("unless", hear=hear)
+        moves = [say(task, task.say("unless", hear=hear))]
     else:
         instruction = task.say("ignore", hear=hear, other=ignored.phrase.heard(task.language))
-    holds = task.chance(P_CONDITION)
-    wanted = [ignored.wanted(at=float(task.rng.uniform(0.0, 0.5)))] if ignored else []
-    if holds:
-        wanted.append(target.wanted(at=float(task.rng.uniform(0.5, 1.0))))
-    planned = compose(task, wanted, speech=[instruction], avoid=[target, *([ignored] if ignored else [])])
-    told = {}
-    if holds:
-        told = {planned.wanted[-1]: _report(task, planned.wanted[-1], target, criterion)}
-    steps = [spoken(task, 0), *steps_of(task, planned.scene, planned.refinements, told, quiet=True)]
-    return (stream(task, planned, steps, dialogue=[instruction], targets=tuple(told)),)
+        told = Hear(task.sub_task, ignored, decision="silent", reason="the sound to be ignored")
+        moves = [say(task, instruction), told]
+    if task.chance(P_CONDITION):
+        moves.append(_report(task, target, criterion))
+    return Script(moves, avoid=[target], quiet=True)
 
 
 def countable(task: Task) -> list[Candidate]:
@@ -92,17 +78,6 @@ def countable(task: Task) -> list[Candidate]:
     return found
 
 
-def spread(task: Task, n: int) -> list[float]:
-    """`n` places over the stream, in order, with room for others between them."""
-    return [float((k + task.rng.uniform(0.2, 0.8)) / n) for k in range(n)]
-
-
-def alike(one: Candidate, other: Candidate) -> bool:
-    """Whether two sounds could be taken for one another."""
-    tags = {t.lower() for t in one.annotation.tags} & {t.lower() for t in other.annotation.tags}
-    return one.phrase.sound == other.phrase.sound or bool(tags)
-
-
 def _target(task: Task) -> tuple[Candidate, Criterion | None]:
     if task.language == "en" and task.chance(P_DANGER):
         criterion = cast(Criterion, task.pick(sorted(CRITERION_OF_TASK.values())))
@@ -113,11 +88,11 @@ def _target(task: Task) -> tuple[Candidate, Criterion | None]:
     return task.pick(found), None
 
 
-def _report(task: Task, index: int, target: Candidate, criterion: Criterion | None) -> Step:
+def _report(task: Task, target: Candidate, criterion: Criterion | None) -> Hear:
     """The answer to the instructed sound; a danger is reported with what to do about it."""
     text = task.say("alert_reply", hear=target.phrase.heard(task.language))
-    reply = PlannedReply(text=text) if criterion is None else warning(task, criterion, target, heard=text)
-    return Step(
-        source="event", index=index, sub_task=task.sub_task, decision="respond", criterion=criterion,
-        reply=reply, reason="the instructed sound", safety=criterion is not None,
+    reply = PlannedReply(text=text) if criterion is None else warning(task, criterion, target, report=text)
+    return Hear(
+        task.sub_task, target, reply, criterion=criterion, target=True, reason="the instructed sound",
+        safety=criterion is not None,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import cast
 from pipeline.errors import SceneRejected
 from pipeline.planning.banks import bank
 from pipeline.planning.blocks import Candidate, Task, compose, judge, rendered, steps_of, stream, trigger
+from pipeline.planning.moves import Hear, Script, heard
 from pipeline.planning.phrases import Phrase
 from pipeline.planning.scripted import PlannedScene
 from pipeline.planning.validator import validate_scene
@@ -25,20 +26,31 @@ SLOT = 2.0
 """A pair's slot, in lengths of the longer cue: a grounded clip may be twice as long as planned."""
 
 
-def proactive(task: Task) -> tuple[StreamPlan, ...]:
-    """One stream, or both of a pair, with the trigger answered at its end and nothing else answered."""
+def proactive(task: Task) -> Script:
+    """One danger, in long streams sometimes two, each answered at its end and nothing else."""
     criterion = cast(Criterion, CRITERION_OF_TASK[task.sub_task])
-    return _pair(task, criterion) if task.pair else (_single(task, criterion),)
+    cues = [trigger(task, criterion)]
+    if task.duration_s >= LONG_S and task.chance(P_SECOND):
+        second = trigger(task, criterion)
+        if second.phrase.sound != cues[0].phrase.sound:
+            cues.append(second)
+    return Script([danger(task, criterion, cue) for cue in cues])
 
 
-def warning(task: Task, criterion: Criterion, cue: Candidate, *, heard: str | None = None) -> PlannedReply:
-    """A reply to the danger: what was heard (drawn where `heard` is None) and what to do about it."""
+def danger(task: Task, criterion: Criterion, cue: Candidate) -> Hear:
+    """A trigger that nobody asked about, answered with what to do."""
+    reply = warning(task, criterion, cue)
+    return Hear(task.sub_task, cue, reply, criterion=criterion, target=True, safety=True)
+
+
+def warning(task: Task, criterion: Criterion, cue: Candidate, *, report: str | None = None) -> PlannedReply:
+    """A reply to the danger: what was heard (drawn where `report` is None) and what to do about it."""
     families = bank("replies")[criterion]
     sources = (cue.phrase.sound.replace("_", " "), cue.annotation.caption, " ".join(cue.annotation.tags))
     found = (family for text in sources for family in families.values() if _names(family["words"], text))
     family = next(found, families["any"])
     space = "" if task.language == "zh" else " "
-    parts = [heard or task.pick(family["heard"][task.language]), task.pick(family["do"][task.language])]
+    parts = [report or task.pick(family["heard"][task.language]), task.pick(family["do"][task.language])]
     if task.chance(P_CLOSING):
         parts.append(task.say("closing"))
     return PlannedReply(text=space.join(parts), emotion="urgent")
@@ -51,42 +63,16 @@ def _names(listed: str, text: str) -> bool:
     return any(all(any(word.startswith(start) for word in said) for start in phrase) for phrase in starts)
 
 
-def answer(task: Task, planned: PlannedScene, index: int, criterion: Criterion, reply: PlannedReply) -> Step:
-    """The step of a trigger; its audit in the scene must give the criterion."""
-    judged = judge(task, planned.scene, planned.refinements, index)
-    if judged.label != "respond" or judged.criterion != criterion:
-        name = planned.scene.sub_events[index].name
-        raise SceneRejected(
-            "planning", f"trigger {name!r} is {judged.label} ({judged.criterion}) here: {judged.reason}"
-        )
-    return Step(
-        source="event", index=index, sub_task=task.sub_task, decision="respond", reply=reply,
-        criterion=criterion, reason=judged.reason, safety=True,
-    )  # fmt: skip
+def counterfactual_pair(task: Task) -> tuple[StreamPlan, StreamPlan]:
+    """A stream with a danger and the same one with a benign sound in its place.
 
-
-def _single(task: Task, criterion: Criterion) -> StreamPlan:
-    cues = [trigger(task, criterion)]
-    if task.duration_s >= LONG_S and task.chance(P_SECOND):
-        second = trigger(task, criterion)
-        if second.phrase.sound != cues[0].phrase.sound:
-            cues.append(second)
-    places = (float(task.rng.uniform(0.15, 1.0)),) if len(cues) == 1 else (0.3, 0.9)
-    planned = compose(task, [c.wanted(at=at) for c, at in zip(cues, places, strict=True)], avoid=cues)
-    answered = {
-        i: answer(task, planned, i, criterion, warning(task, criterion, cue))
-        for i, cue in zip(planned.wanted, cues, strict=True)
-    }
-    steps = steps_of(task, planned.scene, planned.refinements, answered)
-    return stream(task, planned, steps, targets=planned.wanted)
-
-
-def _pair(task: Task, criterion: Criterion) -> tuple[StreamPlan, StreamPlan]:
-    """Both cues are planned into one scene, so that its place admits either; each side keeps one of them."""
-    danger = trigger(task, criterion)
-    harmless = _counterpart(task, danger)
+    Both cues are planned into one scene, so that its place admits either; each side keeps one of them.
+    """
+    criterion = cast(Criterion, CRITERION_OF_TASK[task.sub_task])
+    cue_of_danger = trigger(task, criterion)
+    harmless = _counterpart(task, cue_of_danger)
     at = float(task.rng.uniform(0.2, 1.0))
-    both = compose(task, [danger.wanted(at=at), harmless.wanted(at=at)], avoid=[danger])
+    both = compose(task, [cue_of_danger.wanted(at=at), harmless.wanted(at=at)], avoid=[cue_of_danger])
     respond, cue = _keep(both, 0)
     silent, _ = _keep(both, 1)
     for side in (respond, silent):
@@ -96,7 +82,7 @@ def _pair(task: Task, criterion: Criterion) -> tuple[StreamPlan, StreamPlan]:
         raise SceneRejected(
             "planning", f"counterpart {harmless.annotation.caption!r} is {judged.label}: {judged.reason}"
         )
-    answered = answer(task, respond, cue, criterion, warning(task, criterion, danger))
+    answered = heard(task, respond, cue, danger(task, criterion, cue_of_danger))
     unanswered = Step(source="event", index=cue, sub_task=task.sub_task, decision="silent", reason=judged.reason)
     steps = steps_of(task, respond.scene, respond.refinements, {cue: answered})
     place = next(i for i, step in enumerate(steps) if step.index == cue)

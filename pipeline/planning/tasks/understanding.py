@@ -1,87 +1,65 @@
-"""Audio understanding: a spoken question about sounds that were heard before it."""
+"""Audio understanding: questions about sounds that were heard, and descriptions of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cache
 
 from pipeline.errors import SceneRejected
-from pipeline.planning.banks import bank
-from pipeline.planning.blocks import Candidate, Task, benign, compose, foreground, spoken, steps_of, stream
+from pipeline.planning.annotations import Annotation
+from pipeline.planning.banks import bank, entries
+from pipeline.planning.blocks import Candidate, Task, alike, benign, fill, foreground, rendered
+from pipeline.planning.moves import Asked, Hear, Script, say
+from pipeline.planning.phrases import phrase_of
 from pipeline.planning.scripted import PlannedScene, identify
 from pipeline.planning.settings import grammar
-from pipeline.planning.tasks.instructions import MAX_COUNT, MIN_COUNT, alike, countable, spread
-from schemas.plan import Step, StreamPlan
+from pipeline.planning.tasks.instructions import MAX_COUNT, MIN_COUNT, countable
+from pipeline.synthesis.kinds import KINDS
+from schemas.plan import PlannedReply, Utterance
 
 MAX_PLACES = 5
 """A sound at home in more settings than these says nothing about where one is."""
+DESCRIBED = (3, 6)
+"""Sounds that are named for the description; benign ones between them are described too."""
+OPTIONS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question with its answer; the question comes right after sub-event `after`, `evidence` lies before it."""
-
-    planned: PlannedScene
-    question: str
-    answer: str
-    evidence: tuple[int, ...]
-    single: bool = False
-
-
-def sound_event_qa(task: Task) -> tuple[StreamPlan, ...]:
+def sound_event_qa(task: Task) -> Script:
     """Sounds, then a spoken open question about them, answered from the plan at the question's end."""
-    ask: Callable[[Task], _Asked] = task.pick((_what, _what, _group, _order, _number, _place))
-    asked = ask(task)
-    planned = asked.planned
-    events = steps_of(
-        task, planned.scene, planned.refinements,
-        {i: _heard(task, i) for i in asked.evidence} if asked.single else {},
-    )  # fmt: skip
-    last = max(place for place, step in enumerate(events) if step.index in asked.evidence)
-    steps = [*events[: last + 1], spoken(task, 0, asked.answer), *events[last + 1 :]]
-    return (stream(task, planned, steps, dialogue=[asked.question], targets=asked.evidence),)
+    ask: Callable[[Task], Script] = task.pick((_what, _what, _group, _order, _number, _place))
+    return ask(task)
 
 
-def _heard(task: Task, index: int) -> Step:
-    return Step(
-        source="event",
-        index=index,
-        sub_task=task.sub_task,
-        decision="none",
-        single_occurrence=True,
-        reason="asked about",
-    )
+def _evidence(task: Task, candidate: Candidate, *, single: bool = False) -> Hear:
+    return Hear(task.sub_task, candidate, single=single, target=True, reason="asked about")
 
 
-def _what(task: Task) -> _Asked:
+def _what(task: Task) -> Script:
     target = _one(task, lambda c: True)
-    question = task.say("ask_what")
-    planned = compose(task, [target.wanted(at=_late(task))], speech=[question])
-    return _Asked(planned, question, task.say("say_what", hear=target.phrase.heard(task.language)), planned.wanted)
+    answer = task.say("say_what", hear=target.phrase.heard(task.language))
+    return Script([_evidence(task, target), say(task, task.say("ask_what"), answer, close=True)])
 
 
-def _group(task: Task) -> _Asked:
+def _group(task: Task) -> Script:
     groups = bank("instructions")["ask_group"]
     target = _one(task, lambda c: c.phrase.group in groups)
     question: str = task.pick(groups[target.phrase.group][task.language])
-    planned = compose(task, [target.wanted(at=_late(task))], speech=[question])
     thing = target.phrase.thing or target.phrase.hear
     answer = task.say("say_group", thing=thing, hear=target.phrase.heard(task.language))
-    return _Asked(planned, question, answer, planned.wanted)
+    return Script([_evidence(task, target), say(task, question, answer, close=True)])
 
 
-def _order(task: Task) -> _Asked:
+def _order(task: Task) -> Script:
     one = _one(task, lambda c: not c.annotation.sustained)
     two = _one(task, lambda c: not c.annotation.sustained and not alike(c, one))
     early, late = (c.phrase.heard(task.language) for c in (one, two))
     first, second = (early, late) if task.chance(0.5) else (late, early)
     question = task.say("ask_order", first=first, second=second)
-    sounds = [one.wanted(at=float(task.rng.uniform(0.0, 0.4))), two.wanted(at=float(task.rng.uniform(0.6, 1.0)))]
-    planned = compose(task, sounds, speech=[question], avoid=[one, two])
-    return _Asked(planned, question, task.say("say_order", early=early, late=late), planned.wanted)
+    answer = task.say("say_order", early=early, late=late)
+    return Script([_evidence(task, one), _evidence(task, two), say(task, question, answer, close=True)])
 
 
-def _number(task: Task) -> _Asked:
+def _number(task: Task) -> Script:
     target = task.pick(countable(task))
     n = int(task.rng.integers(MIN_COUNT, MAX_COUNT))
     words = {
@@ -89,31 +67,108 @@ def _number(task: Task) -> _Asked:
         "many": target.phrase.many or "",
         "hear": target.phrase.heard(task.language),
     }
-    question = task.say("ask_number", **words)
-    sounds = [target.wanted(at=0.9 * at, single=True) for at in spread(task, n)]
-    planned = compose(task, sounds, speech=[question], avoid=[target])
-    answer = task.say("say_number", n=task.number(n))
-    return _Asked(planned, question, answer, tuple(sorted(planned.wanted)), single=True)
+    asked = say(task, task.say("ask_number", **words), task.say("say_number", n=task.number(n)), close=True)
+    return Script([*(_evidence(task, target, single=True) for _ in range(n)), asked])
 
 
-def _place(task: Task) -> _Asked:
+def _place(task: Task) -> Script:
     """Where this is: asked after a sound that belongs to few places."""
-    question = task.say("ask_place")
-    planned = compose(task, [], speech=[question])
-    setting = next(s for s in grammar().settings if planned.setting.startswith(f"{s.name} "))
-    for i in reversed(foreground(planned.scene)[1:]):
-        event = planned.scene.sub_events[i]
-        sound = identify(event.brief_description.split(",")[0], planned.refinements[i].accept_tags, event.name)
-        entry = bank("phrases").get(sound.name) if sound else None
-        if sound is None or entry is None or sound.name not in setting.typical:
-            continue
-        if sum(sound.name in s.typical for s in grammar().settings) <= MAX_PLACES:
-            parts = [part.strip() for part in entry.split(";")]
-            hear = parts[5] if task.language == "zh" else parts[0]
-            place = setting.zh[0] if task.language == "zh" else setting.name
-            answer = task.say("say_place", place=place, hear=hear)
-            return _Asked(planned, question, answer, (i,))
-    raise SceneRejected("planning", f"no sound of this {setting.name!r} tells where it is; draw another scene")
+
+    def ask(planned: PlannedScene) -> Asked:
+        setting = next((s for s in grammar().settings if planned.setting.startswith(f"{s.name} ")), None)
+        for i in reversed(foreground(planned.scene)[1:] if setting else []):
+            assert setting is not None
+            event = planned.scene.sub_events[i]
+            sound = identify(event.brief_description.split(",")[0], planned.refinements[i].accept_tags, event.name)
+            entry = bank("phrases").get(sound.name) if sound else None
+            if sound is None or entry is None or sound.name not in setting.typical:
+                continue
+            if sum(sound.name in s.typical for s in grammar().settings) <= MAX_PLACES:
+                parts = [part.strip() for part in entry.split(";")]
+                hear = parts[5] if task.language == "zh" else parts[0]
+                place = setting.zh[0] if task.language == "zh" else setting.name
+                answer = PlannedReply(text=task.say("say_place", place=place, hear=hear))
+                return Asked(Utterance(text=task.say("ask_place"), language=task.language), answer, (i,))
+        raise SceneRejected("planning", f"no sound of {planned.setting!r} tells where it is; draw another scene")
+
+    return Script([say(task, ask)])
+
+
+def scene_description(task: Task) -> Script:
+    """An instruction, then a short description after each sound."""
+
+    def describe(planned: PlannedScene, index: int) -> PlannedReply:
+        event = planned.scene.sub_events[index]
+        caption = event.brief_description.split(",")[0]
+        phrase = phrase_of(caption, planned.refinements[index].accept_tags)
+        return _described(task, phrase.hear if phrase else caption[:1].lower() + caption[1:])
+
+    named = benign(task, lambda c: c.annotation.kind == "sfx")
+    first = [named[i] for i in task.rng.permutation(len(named))[: int(task.rng.integers(*DESCRIBED))]]
+    sounds = [
+        Hear(task.sub_task, c, _described(task, c.phrase.hear), target=True, reason="a new sound, described")
+        for c in first
+    ]
+    instruction = task.pick(bank("describing")["describe"])
+    return Script([say(task, instruction), *sounds], quiet=False, comment=describe)
+
+
+def _described(task: Task, hear: str) -> PlannedReply:
+    return PlannedReply(text=worded(task, "described", hear=hear))
+
+
+def worded(task: Task, kind: str, **words: str) -> str:
+    """One wording of the bank `describing`."""
+    text: str = task.pick(bank("describing")[kind])
+    return fill(text, **words)
+
+
+def music_qa(task: Task) -> Script:
+    """Music, then an open question about it."""
+    facts = bank("music")
+    found = benign(task, lambda c: c.annotation.kind == "music" and c.phrase.sound in facts)
+    made = [
+        Candidate(annotation, phrase)
+        for kind in sorted(KINDS)
+        if KINDS[kind].kind == "music" and KINDS[kind].criterion is None
+        for annotation in [rendered(kind, task.rng)]
+        if (phrase := phrase_of(annotation.caption, annotation.tags)) is not None and phrase.sound in facts
+    ]
+    own = [c for c in found if c.annotation.clip_id]
+    if not (own or made):
+        raise SceneRejected("planning", "no music whose instrument is known: add music clips with plain captions")
+    music = task.pick(own or made)
+    thing = music.phrase.thing or music.phrase.hear
+    question, answer = task.pick([*entries("music", "any"), *entries("music", music.phrase.sound)])
+    return Script([_evidence(task, music), say(task, question, fill(answer, thing=thing), close=True)])
+
+
+def multiple_choice_qa(task: Task) -> Script:
+    """A sound, then a question with three options, one of which is it."""
+    target = _one(task, lambda c: not c.phrase.sound.startswith(("a ", "an ", "the ")))
+    others = [c for c in _sayable() if not alike(c, target) and c.phrase.hear != target.phrase.hear]
+    wrong = [others[i] for i in task.rng.permutation(len(others))[: OPTIONS - 1]]
+    place = int(task.rng.integers(OPTIONS))
+    options = [c.phrase.hear for c in wrong]
+    options.insert(place, target.phrase.hear)
+    question = worded(task, "choose", a=options[0], b=options[1], c=options[2])
+    answer = worded(task, "chosen", n=task.number(place + 1), hear=target.phrase.hear)
+    asked = say(task, question, answer, close=True, options=tuple(options), right_option=place)
+    return Script([_evidence(task, target), asked], avoid=wrong)
+
+
+@cache
+def _sayable() -> tuple[Candidate, ...]:
+    """Every benign sound that has a name in speech."""
+    sounds = grammar().sounds
+    found: list[Candidate] = []
+    for name in bank("phrases"):
+        phrase = phrase_of(sounds[name].say, sounds[name].tags) if name in sounds else None
+        if phrase is not None and phrase.sound == name and phrase.group != "danger":
+            sound = sounds[name]
+            annotation = Annotation("", sound.say, sound.tags, sound.kind, 1.0, None, "silent", None, sound.bed)
+            found.append(Candidate(annotation, phrase))
+    return tuple(found)
 
 
 def _one(task: Task, accept: Callable[[Candidate], bool]) -> Candidate:
@@ -121,7 +176,3 @@ def _one(task: Task, accept: Callable[[Candidate], bool]) -> Candidate:
     if not found:
         raise SceneRejected("planning", "no sound of the bag can be asked about: give clips plain captions")
     return task.pick(found)
-
-
-def _late(task: Task) -> float:
-    return float(task.rng.uniform(0.4, 1.0))

@@ -1,0 +1,92 @@
+"""Voice chatting, and the question that looks back at what was said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.planning.banks import bank, entries
+from pipeline.planning.blocks import Task
+from pipeline.planning.moves import Move, Say, Script, say
+from schemas.plan import PlannedReply, Speaker, Utterance
+
+P_HEARD_OUT = 0.4
+"""Share of barge-in rounds in which nobody takes the turn: somebody only speaks meanwhile."""
+BARGE_IN_ROUNDS = 2
+NEGATIVES: dict[str, tuple[Speaker, float]] = {
+    "backchannel": ("user", 1.0),
+    "side_talk": ("user", 1.0),
+    "television": ("television", 1.0),
+    "machine": ("machine", 1.0),
+    "fast_speech": ("other", 1.7),
+}
+"""What is spoken into a reply without taking the turn -> (who speaks, how hastily)."""
+
+
+def single_turn_qa(task: Task) -> Script:
+    """A spoken question, answered at its end."""
+    return Script([_question(task)])
+
+
+def multi_turn_dialogue(task: Task) -> Script:
+    """3-5 rounds of one conversation, each turn answered at its end."""
+    return Script(conversation(task))
+
+
+def conversation(task: Task) -> list[Say]:
+    """One conversation of the bank."""
+    turns = [turn.split(" | ") for turn in task.pick(bank("dialogues")).split(" || ")]
+    return [say(task, said, reply) for said, reply in turns]
+
+
+def history_review(task: Task) -> Script:
+    """Something is mentioned; after at least three other rounds it is asked for."""
+    return Script(remembered(task, [_question(task), *conversation(task)]))
+
+
+def remembered(task: Task, rounds: Sequence[Move], sub_task: str | None = None) -> list[Move]:
+    """`rounds` between a fact and the question about it; the question belongs to `sub_task`, the task's own if None."""
+    fact, reply, question, answer, _ = task.pick(entries("memories"))
+    asked = say(task, question, answer, recalls=len(rounds) + 1, reason="asks about a turn long before")
+    return [say(task, fact, reply), *rounds, replace(asked, sub_task=sub_task or task.sub_task)]
+
+
+def hesitation_pause(task: Task) -> Script:
+    """A turn with pauses inside, answered at its true end only."""
+    turn, reply = task.pick(entries("hesitations"))
+    return Script([say(task, hesitant(task, turn), reply, reason="answered at its true end, in no pause")])
+
+
+def hesitant(task: Task, marked: str) -> Utterance:
+    """The turn without its marks "/", a pause drawn for each."""
+    pieces = marked.split(" / ")
+    words, pauses = 0, []
+    for piece in pieces[:-1]:
+        words += len(re.findall(r"\S+", piece))
+        pauses.append((words, round(task.recipe.timing.hesitation_s.sample(task.rng), 3)))
+    return Utterance(text=" ".join(pieces), language=task.language, pauses=tuple(pauses))
+
+
+def barge_in(task: Task) -> Script:
+    """Long replies that somebody speaks into: an interruption is answered, anything else is not."""
+    drawn = task.rng.permutation(len(entries("interruptions", "cut")))[:BARGE_IN_ROUNDS]
+    moves: list[Move] = []
+    for k, (question, reply, words, answer) in enumerate(entries("interruptions", "cut")[i] for i in drawn):
+        moves.append(say(task, question, reply, close=k > 0))
+        share = task.recipe.timing.cut_at.sample(task.rng)
+        if task.chance(P_HEARD_OUT):
+            kind = task.pick(sorted(NEGATIVES))
+            speaker, haste = NEGATIVES[kind]
+            (heard,) = task.pick(entries("interruptions", kind))
+            utterance = Utterance(text=heard, speaker=speaker, haste=haste, language=task.language)
+            reason = f"{kind.replace('_', ' ')}: the turn is not taken"
+            moves.append(say(task, utterance, close=True, reason=reason, cuts=share))
+        else:
+            moves.append(say(task, words, answer, close=True, reason="interrupts the reply", cuts=share))
+    return Script(moves)
+
+
+def _question(task: Task) -> Say:
+    question, answer = task.pick(entries("questions"))
+    return say(task, question, PlannedReply(text=answer))
