@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from flows import streaming_cli
 from pipeline.errors import BadInput, GateFailed, StreamAudioError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ library_app = typer.Typer(no_args_is_help=True, help="Clips on disk -> an indexe
 recipe_app = typer.Typer(no_args_is_help=True, help="Recipes: their schema, and one with its defaults filled in.")
 app.add_typer(library_app, name="library")
 app.add_typer(recipe_app, name="recipe")
+app.command()(streaming_cli.stream)
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -153,9 +155,8 @@ def _print_spending(language: dict[str, Any]) -> None:
     if language["per_scene"]:
         mean = language["per_scene"]["mean"]
         cost = "" if mean["cost"] is None else f", {mean['cost']:.5f} {language['currency']}"
-        out.print(
-            f"per scene {mean['requests']:.1f} requests, {mean['input_tokens']:.0f} + {mean['output_tokens']:.0f} tokens{cost}"
-        )
+        tokens = f"{mean['input_tokens']:.0f} + {mean['output_tokens']:.0f} tokens"
+        out.print(f"per scene {mean['requests']:.1f} requests, {tokens}{cost}")
 
 
 @library_app.command("import")
@@ -254,7 +255,8 @@ def estimate(
             cost = "no price" if role.cost is None else f"{role.cost:.4f}"
             table.add_row(name, str(role.requests), str(role.input_tokens), str(role.output_tokens), cost)
         out.print(table)
-        out.print("cost unknown: give the model a price" if found.cost is None else f"cost {found.cost:.4f} {found.currency}")
+        cost = "unknown: give the model a price" if found.cost is None else f"{found.cost:.4f} {found.currency}"
+        out.print(f"cost {cost}")
     out.print(f"from {found.basis}")
 
 

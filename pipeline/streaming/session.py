@@ -160,11 +160,11 @@ class Session:
     def listen(self, frames: Tensor, state: State) -> State:
         """Feed chunks [chunks, 10, width] in one forward and draw the last one's control token. The others get a
         forced KEEP_SILENCE."""
-        return self.forward([Heard(state, frames)])[0]
+        return forward([(self, Heard(state, frames))])[0]
 
     def speak(self, state: State) -> State:
         """Draw one token of a reply."""
-        return self.forward([Heard(state)])[0]
+        return forward([(self, Heard(state))])[0]
 
     def finish(self, state: State) -> State:
         """Speak until the reply ends, by itself or at a limit; the state listens, its `reply` still there."""
@@ -182,24 +182,6 @@ class Session:
         """Whether a reply must stop here: no position is left, or it has reached its longest."""
         no_room = self.eviction != "sliding" and state.position + 1 > self.max_positions
         return no_room or len(state.reply) > self.max_reply_tokens
-
-    @torch.inference_mode()
-    def forward(self, turns: Sequence[Heard]) -> list[State]:
-        """One forward over any mixture of listening and speaking sessions; one token drawn in each.
-
-        Raises:
-            BadInput: chunks for a speaking state, none for a listening one, or a model that answers a chunk with
-                neither KEEP_SILENCE nor TEXT_BEGIN.
-            SessionFull: the policy of a full session is none.
-        """
-        turns = [self._make_room(turn) for turn in turns]
-        feeds = [Feed(self._embeddings(turn), turn.state.cache, turn.state.position) for turn in turns]
-        hidden, caches = self.model.decoder.forward(feeds)
-        logits = self.model.decoder.logits(hidden)
-        return [
-            self._after(turn, feed, cache, row)
-            for turn, feed, cache, row in zip(turns, feeds, caches, logits, strict=True)
-        ]
 
     def decision(self, state: State) -> Decision:
         """What was decided after the newest chunk of a state that listens again."""
@@ -226,6 +208,11 @@ class Session:
     def _must_listen(self, state: State) -> None:
         if state.phase != LISTENING:
             raise BadInput("the session is in the middle of a reply; finish() or interrupt() it before the next chunk")
+
+    def prepare(self, turn: Heard) -> tuple[Heard, Feed]:
+        """What a forward feeds for `turn`, once there is room for it; see `forward`."""
+        turn = self._make_room(turn)
+        return turn, Feed(self._embeddings(turn), turn.state.cache, turn.state.position)
 
     def _make_room(self, turn: Heard) -> Heard:
         state, frames = turn.state, turn.frames
@@ -269,7 +256,8 @@ class Session:
             parts.append(embedded)
         return torch.cat(parts)
 
-    def _after(self, turn: Heard, feed: Feed, cache: Cache, logits: Tensor) -> State:
+    def after(self, turn: Heard, feed: Feed, cache: Cache, logits: Tensor) -> State:
+        """The state behind a forward, with the token drawn from its logits [vocabulary]."""
         old, count = turn.state, 0 if turn.frames is None else len(turn.frames)
         token = self._draw(logits, old)
         if count and token not in (KEEP_SILENCE, TEXT_BEGIN):
@@ -291,6 +279,26 @@ class Session:
             chunks=old.chunks + count,
             forwards=old.forwards + 1,
         )
+
+
+@torch.inference_mode()
+def forward(turns: Sequence[tuple[Session, Heard]]) -> list[State]:
+    """One forward over any mixture of listening and speaking sessions of one model; one token drawn in each.
+
+    Raises:
+        BadInput: chunks for a speaking state, none for a listening one, or a model that answers a chunk with neither
+            KEEP_SILENCE nor TEXT_BEGIN.
+        SessionFull: the policy of a full session is none.
+    """
+    prepared = [session.prepare(turn) for session, turn in turns]
+    decoder = turns[0][0].model.decoder
+    hidden, caches = decoder.forward([feed for _, feed in prepared])
+    return [
+        session.after(turn, feed, cache, logits)
+        for (session, _), (turn, feed), cache, logits in zip(
+            turns, prepared, caches, decoder.logits(hidden), strict=True
+        )
+    ]
 
 
 def _draw(logits: Tensor, sampling: Sampling, seed: int, drawn: int) -> int:

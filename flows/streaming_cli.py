@@ -1,0 +1,110 @@
+"""The commands of the streaming module: `stream` and `serve`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Checkpoint = Annotated[
+    str | None, typer.Option(metavar="DIR", help="A folder with the released Audio-Interaction files, or a hub id.")
+]
+SystemPrompt = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Instead of the checkpoint's system_prompt.txt or, without one, our own."),
+]
+EvictionPolicy = Annotated[
+    Literal["none", "reset", "sliding"],
+    typer.Option(help="Of a full context: none (the session ends), reset or sliding."),
+]
+Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy; the model card says 0.3.")]
+TopK = Annotated[int | None, typer.Option(min=1, help="Draw among so many; the model card says 3.")]
+TopP = Annotated[float, typer.Option(help="Draw among the most probable with this share together.")]
+Seed = Annotated[int, typer.Option(help="Of the draws.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[str, typer.Option(help="float32 (exact), bfloat16 or float16.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Run both networks through torch.compile.")]
+
+NO_MODEL = (
+    "no model: pass --checkpoint DIR, a folder with the released Audio-Interaction files (model_config.yaml, "
+    "model-*.safetensors, *ChunkwisedEncoder.pth, tokenizer.json, qwen25OmniConfig/), or its hub id owner/name"
+)
+
+
+def stream(
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Recordings; one session over all.")],
+    checkpoint: Checkpoint = None,
+    mode: Annotated[
+        Literal["offline", "online"], typer.Option(help="Clamped at each recording's maximum, or at the one so far.")
+    ] = "offline",
+    gap_s: Annotated[float, typer.Option(min=0, max=3600, help="Silence after every recording.")] = 1.0,
+    max_returned_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Bounds the forwards per recording as the released script does.")
+    ] = None,
+    system_prompt: SystemPrompt = None,
+    fifo: Annotated[bool, typer.Option("--fifo", help="Listen while speaking, audio arriving in real time.")] = False,
+    clock: Annotated[
+        str, typer.Option(help="With --fifo: measured (simulated time, real costs), live, or costs in ms as 60,45,25.")
+    ] = "measured",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per chunk, then a summary.")] = False,
+    eviction: EvictionPolicy = "none",
+    temperature: Temperature = 0.0,
+    top_k: TopK = None,
+    top_p: TopP = 1.0,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    compiled: Compiled = False,
+) -> None:
+    """Run the streaming module over recordings as one session: a line per chunk."""
+    from pipeline.errors import BadInput
+
+    if fifo and max_returned_tokens is not None:
+        raise BadInput("--max-returned-tokens counts the forwards of one recording, which --fifo does not tell apart")
+    if checkpoint is None:
+        raise BadInput(NO_MODEL)
+
+    from flows.stream import ModelOptions, open_session, recordings, run_fifo, run_files
+    from pipeline.streaming.sampling import Sampling
+
+    files = recordings(audio)
+    sampling = Sampling(temperature, top_k, top_p)
+    options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, seed)
+    session = open_session(options, lambda text: err.print(text, style="dim", markup=False))
+    emit = _print_json if as_json else _print_line
+    if fifo:
+        run_fifo(session, files, emit, mode=mode, gap_s=gap_s, clock=clock)
+    else:
+        run_files(session, files, emit, mode=mode, gap_s=gap_s, max_returned_tokens=max_returned_tokens)
+
+
+def _print_json(line: dict[str, Any]) -> None:
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def _print_line(line: dict[str, Any]) -> None:
+    if "summary" in line:
+        summary = line["summary"]
+        out.print(f"{summary['chunks']} chunks, {summary['response']} responses, position {summary['position']}")
+        for name, value in (summary.get("latency") or {}).items():
+            out.print(f"  {name} {value:.4g}" if value is not None else f"  {name} -")
+        if summary["ended"]:
+            err.print(f"ended: {summary['ended']}", style="yellow", markup=False)
+        return
+    text = Text(f"{line['chunk'] * 0.4:7.1f} s  {Path(line['file']).name[:24]:<24} ")
+    if line["decision"] == "silent":
+        text.append("·" if not line.get("drained") else "drained", style="dim")
+    else:
+        text.append(f"[{line['emotion']}] " if line["emotion"] else "", style="cyan")
+        text.append(line["text"], style="bold")
+        text.append(" (cut)" if line.get("cut") else "", style="yellow")
+    if line["gap"]:
+        text.append("  (silence after it)", style="dim")
+    out.print(text)
