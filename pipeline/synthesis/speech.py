@@ -55,7 +55,8 @@ class Speech:
 class SpeechEngine(Protocol):
     """Text to speech, a pure function of its arguments (what is served is kept in a cache)."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def voices(self, language: str) -> Sequence[Voice]:
         """Voices for a language tag (en, en-gb, zh, ...), in a fixed order."""

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ needs_wheel = pytest.mark.skipif(
 )
 
 
-def speak(text: str = TEXT, voice: str = "en-us", **options: int) -> Speech:
+def speak(text: str = TEXT, voice: str = "en-us", **options: Any) -> Speech:
     language = "zh" if voice.startswith("cmn") else "en"
     return ENGINE.speak(text, next(v for v in ENGINE.voices(language) if v.name == voice), **options)
 
@@ -136,7 +137,7 @@ def test_rate_and_pitch_are_heard() -> None:
         ("hi", Voice("espeak-ng", "en-us", "en-us"), {"pitch": 100}, "pitch=100"),
     ],
 )
-def test_bad_requests_are_refused(text: str, voice: Voice, options: dict[str, int], message: str) -> None:
+def test_bad_requests_are_refused(text: str, voice: Voice, options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         ENGINE.speak(text, voice, **options)
 

@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from sound_server import Reply, SoundServer, error, wav
 
 from pipeline.errors import BadInput, EndpointDown, MissingDependency
 from pipeline.synthesis.generators import Generated, Wish, open_generators
 from schemas.sound_services import Command, Diffusers, ElevenLabs, Procedural, SynthesisParams
+from tests.sound_server import Reply, SoundServer, error, wav
 
 KEY = "sk-very-secret"
 WISH = Wish("A glass shatters on stone tiles.", ("Glass", "Shatter"), 1.2, seed=3)

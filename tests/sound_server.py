@@ -35,12 +35,19 @@ class Asked:
 
 
 def wav(
-    seconds: float = 1.0, *, rate: int = 44_100, hz: float = 440.0, level: float = 0.5, format: str = "WAV"
+    seconds: float = 1.0,
+    *,
+    rate: int = 44_100,
+    hz: float = 440.0,
+    level: float = 0.5,
+    quiet_s: float = 0,
+    format: str = "WAV",
 ) -> bytes:
-    """A tone as a WAV file."""
+    """A tone as a WAV file, with `quiet_s` of silence on either side."""
     t = np.arange(round(seconds * rate)) / rate
     file = io.BytesIO()
-    soundfile.write(file, level * np.sin(2 * np.pi * hz * t), rate, format="WAV")
+    tone = np.pad(level * np.sin(2 * np.pi * hz * t), round(quiet_s * rate))
+    soundfile.write(file, tone, rate, format="WAV")
     return file.getvalue()
 
 
