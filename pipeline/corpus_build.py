@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from pipeline.errors import SceneRejected, StreamAudioError
 from pipeline.language.crew import Crew, open_crew
 from pipeline.language.ordered import in_order
 from pipeline.language.spending import keep_measured, spending
+from pipeline.grounding.search import with_threshold
 from pipeline.library.library import Library
 from pipeline.scene import Tools, build_unit
 from pipeline.shards.card import write_card
@@ -38,9 +40,17 @@ def identity(recipe: Recipe, library: Library, limit: int | None) -> dict[str, A
     return {
         "recipe_sha256": recipe_sha256(recipe),
         "library_sha256": library.hash,
+        "index_sha256": _index_sha256(recipe, library),
         "limit": limit,
         "builder": metadata.version("streamaudio-builder"),
     }
+
+
+def _index_sha256(recipe: Recipe, library: Library) -> str:
+    """Of what the library's indexes say about themselves: encoders, kind, calibration."""
+    names = [n for n in recipe.grounding.hybrid or [recipe.grounding.encoder] if n != TAGS]
+    facts = [library.index(name).facts for name in sorted(names)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,7 @@ def open_tools(workplace: Workplace) -> Tools:
     return Tools(
         recipe=recipe,
         recipe_sha256=recipe_sha256(recipe),
+        grounding=with_threshold(recipe.grounding, library),
         library=library,
         speech=EspeakEngine(),
         condition=Conditioner(recipe.conditioning, library.conditioned),

@@ -63,7 +63,7 @@ from schemas.provenance import (
     ReplyRecord,
     SceneCheckRecord,
 )
-from schemas.recipe import Recipe
+from schemas.recipe import GroundingParams, Recipe
 from schemas.row import Event, Row
 from schemas.taxonomy import AuditLabel
 from schemas.unit import NoisePick, PlannedStream, Unit
@@ -233,7 +233,7 @@ def _grounded(
 def _ground(
     index: int, stream: PlannedStream, unit: Unit, tools: Tools, crew: SceneCrew, sent_back: SentBack | None
 ) -> Grounded:
-    plan, recipe = stream.plan, tools.recipe
+    plan = stream.plan
     event = plan.scene.sub_events[index]
     names = [e.name for e in plan.scene.sub_events if e.role == "foreground"]
     place = names.index(event.name) if event.role == "foreground" else None

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from pipeline.library import hybrid
 from pipeline.library.library import Library
 from schemas.plan import Refinement
 from schemas.recipe import GroundingParams
@@ -30,6 +31,14 @@ class Usage:
         return self.cap is None or self.counts[clip_id] < self.cap
 
 
+def with_threshold(params: GroundingParams, library: Library) -> GroundingParams:
+    """`params` with the threshold that the library's index learnt where they give none."""
+    if params.min_score is not None:
+        return params
+    learnt = hybrid.EVEN_ODDS if params.hybrid else library.index(params.encoder).calibration.threshold
+    return params.model_copy(update={"min_score": learnt})
+
+
 def offers(
     library: Library,
     refinements: Sequence[Refinement],
@@ -45,15 +54,18 @@ def offers(
         library: an indexed library.
         refinements: what to look for; `query` is the text that is embedded.
         allowed: clip ids of the scene's split that its policy admits.
-        params: encoder and `top_k`.
+        params: encoder or hybrid weights, and `top_k`.
         usage: updated: every offered clip counts, whether it is taken in the end or not.
         rng: decides among equals.
     """
     if not allowed or not refinements:
         return [() for _ in refinements]
-    found = library.search(
-        [r.query for r in refinements], params.top_k * SPREAD, encoder=params.encoder, allowed=allowed
-    )
+    queries, k = [r.query for r in refinements], params.top_k * SPREAD
+    if params.hybrid is None:
+        found = library.search(queries, k, encoder=params.encoder, allowed=allowed)
+    else:
+        tags = [r.accept_tags for r in refinements]
+        found = hybrid.search(library, queries, tags, k, weights=params.hybrid, allowed=allowed)
     taken: set[str] = set()
     chosen: list[tuple[Offer, ...]] = []
     for hits in found:

@@ -127,8 +127,10 @@ class RuleVerifier:
 
 def measured(target: Target, evidence: Evidence, params: GroundingParams) -> Verdict | None:
     """The rules that no verifier may waive, because labels stand on them; None where they hold."""
-    if evidence.score is not None and evidence.score < params.min_score:
-        return Verdict("reject", f"identity: score {evidence.score:.3f} is below {params.min_score:.3f}")
+    if evidence.score is not None:
+        assert params.min_score is not None, "search.with_threshold fills in what the library learnt"
+        if evidence.score < params.min_score:
+            return Verdict("reject", f"identity: score {evidence.score:.3f} is below {params.min_score:.3f}")
     if target.single and evidence.occurrences != 1:
         return Verdict("reject", f"identity: {evidence.occurrences} occurrences where one is counted")
     return None

@@ -194,11 +194,13 @@ def _grounding(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
             yield stream.finding("grounding-accepted", f"{stored}, the last candidate was {last}", event=i)
         if event.source != "retrieved":
             continue
-        if record.threshold != recipe.grounding.min_score or event.encoder != recipe.grounding.encoder:
+        given = recipe.grounding.min_score
+        fits = record.threshold is not None and given in (None, record.threshold)
+        if not fits or event.encoder != recipe.grounding.scorer:
             yield stream.finding("grounding-accepted", f"threshold {record.threshold}, {event.encoder!r}", event=i)
-        if event.score is not None and event.score < recipe.grounding.min_score - 1e-6:
+        if event.score is not None and record.threshold is not None and event.score < record.threshold - 1e-6:
             yield stream.finding(
-                "grounding-accepted", f"score {event.score} is below {recipe.grounding.min_score}", event=i
+                "grounding-accepted", f"score {event.score} is below {record.threshold}", event=i
             )
 
 

@@ -13,7 +13,7 @@ from schemas.plan import Refinement, SubEvent
 from schemas.recipe import GroundingParams
 from schemas.unit import Offer
 
-PARAMS = GroundingParams()
+PARAMS = GroundingParams(min_score=0.2)
 BARK = Clip(
     clip_id="bark",
     path="bark.wav",
