@@ -38,6 +38,7 @@ def check_agreement(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
 
 def _columns(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
     row, plan = stream.row, stream.plan
+    noisy = any(step.sub_task == "noisy_speech" for step in plan.steps)
     for name, stored, planned in (
         ("ability", row.ability, plan.ability),
         ("sub_task", row.sub_task, plan.sub_task),
@@ -47,7 +48,7 @@ def _columns(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
         ("policy", stream.provenance.policy, recipe.policy),
         ("pair", row.pair_id is not None, plan.pair is not None),
         ("pair", stream.provenance.pair is not None, plan.pair is not None),
-        ("noise", len(row.noise), 2 if recipe.noise.enabled else 0),
+        ("noise", len(row.noise), 2 if recipe.noise.enabled or noisy else 0),
     ):
         if stored != planned:
             yield stream.finding("plan-columns", f"{name} {stored!r}, planned {planned!r}")
@@ -105,7 +106,11 @@ def _step(stream: Stream, index: int, step: Step) -> Iterator[Finding]:
     if (step.reply is not None) != (step.decision == "respond"):
         yield stream.finding("plan-decision", f"planned {step.decision!r} with the reply {step.reply!r}", event=index)
     answers = [r for r in stream.row.responses if r.event == index]
-    if step.reply is not None:
+    if step.reply is not None and step.incremental:
+        joined = "".join(r.text for r in answers)
+        if joined != step.reply.text or any(r.sub_task != step.sub_task for r in answers):
+            yield stream.finding("plan-replies", f"{joined!r}, planned {step.reply.text!r}", event=index)
+    elif step.reply is not None:
         planned_action = step.reply.action
         action = None if planned_action is None else json.dumps(planned_action, sort_keys=True, ensure_ascii=False)
         expected = (step.reply.text, step.reply.emotion, step.sub_task, action)
@@ -156,7 +161,7 @@ def _order(stream: Stream) -> Iterator[Finding]:
 
 
 def _targets(stream: Stream) -> Iterator[Finding]:
-    planned = {e for e, step in stream.steps() if step.source == "event" and step.index in stream.plan.targets}
+    planned = {e for e, _ in stream.sounds() if stream.sub_event(e) in stream.plan.targets}
     if planned != set(stream.provenance.targets):
         yield stream.finding("plan-targets", f"{stream.provenance.targets}, planned {sorted(planned)}")
 
@@ -232,7 +237,9 @@ def _conditioning(stream: Stream) -> Iterator[Finding]:
                 f"[{event.clip_start_sample}, {event.clip_end_sample}) of the clip, its spans cover {hull}",
                 event=i,
             )
-        placed = event.end_sample - event.start_sample
+        speech = stream.speech(i)
+        pauses = sum(end - start for start, end in speech.pauses) if speech is not None else 0
+        placed = event.end_sample - event.start_sample - pauses
         if event.role == "foreground" and not length - EDGE_SAMPLES <= placed <= length:
             yield stream.finding("event-length", f"{placed} samples, conditioning left {length}", event=i)
 
@@ -266,6 +273,8 @@ def _delays(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
     steps = dict(stream.steps())
     for response in stream.row.responses:
         step, event = steps.get(response.event), stream.row.events[response.event]
+        if step is not None and (step.incremental or step.idle_s is not None):
+            continue  # their own rules say when
         drawn = response.chunk - last_chunk(event.end_sample) - response.moved_chunks
         immediate = event.source == "spoken" or (step is not None and step.safety)
         least, most = (0, 0) if immediate else (round(low), round(high))

@@ -142,8 +142,14 @@ def _moves(row: Row, where: str) -> Iterator[Finding]:
     """A move is the shortest that a collision explains: no chunk it passes over was free."""
     taken = {response.chunk for response in row.responses}
     latest: dict[str, int] = {}
-    by_end = sorted(row.responses, key=lambda r: (row.events[r.event].end_sample, r.event))
-    for response in by_end:
+    ends = {turn.response: turn.end_sample for turn in row.turns}
+
+    def evidence(k: int) -> tuple[int, int]:
+        response = row.responses[k]
+        own = ends.get(k) if response.sub_task in INCREMENTAL else None
+        return (row.events[response.event].end_sample if own is None else own, response.event)
+
+    for response in (row.responses[k] for k in sorted(range(len(row.responses)), key=evidence)):
         natural = response.chunk - response.moved_chunks
         # A later answer of the same sub-task does not overtake an earlier one.
         floor = latest.get(response.sub_task, -1)
@@ -190,16 +196,21 @@ def _turns(row: Row, where: str) -> Iterator[Finding]:
     for i in range(len(row.responses)):
         if used[i] != 1:
             yield Finding("turn-response", f"{where} response {i}", f"{used[i]} turns carry it, expected 1")
-    if not any(response.sub_task in INCREMENTAL for response in row.responses):
-        yield from _turn_per_event(row, where)
+    yield from _turn_per_event(row, where)
 
 
 def _turn_per_event(row: Row, where: str) -> Iterator[Finding]:
-    turns = Counter((t.start_sample, t.end_sample, t.user, t.response) for t in row.turns)
+    partial = {k for k, response in enumerate(row.responses) if response.sub_task in INCREMENTAL}
+    pieces = {row.responses[k].event for k in partial}
+    turns = Counter((t.start_sample, t.end_sample, t.user, t.response) for t in row.turns if t.response not in partial)
+    for turn in (t for t in row.turns if t.response in partial):
+        event = row.events[row.responses[turn.response].event]
+        if not event.start_sample <= turn.start_sample < turn.end_sample <= event.end_sample:
+            yield Finding("turn-per-event", where, f"a piece over [{turn.start_sample}, {turn.end_sample})")
     answer = {response.event: i for i, response in enumerate(row.responses)}
     for i, event in enumerate(row.events):
         spoken = event.source == "spoken"
-        if not spoken and event.decision == "none":
+        if i in pieces or (not spoken and event.decision == "none"):
             continue
         user = (event.transcript or "") if spoken else ""
         key = (event.start_sample, event.end_sample, user, answer.get(i, -1))

@@ -23,6 +23,7 @@ from pipeline.library.clip import Clip
 from pipeline.library.library import Library
 from pipeline.loudness import gain, hull
 from pipeline.sounds import Conditioner, Sound
+from pipeline.speaking import Cut, paused
 from pipeline.synthesis.espeak import EspeakEngine
 from pipeline.synthesis.kinds import KINDS
 from pipeline.synthesis.speech import Voice
@@ -30,7 +31,7 @@ from pipeline.validation.findings import Finding, StemCounts
 from pipeline.validation.folder import Manifest
 from pipeline.validation.locate import Match, match, match_anywhere
 from pipeline.validation.stream import Stream
-from schemas.provenance import ConditioningRecord
+from schemas.provenance import ConditioningRecord, SpeechRecord
 from schemas.row import Event
 from schemas.taxonomy import Policy
 
@@ -137,7 +138,9 @@ class StemChecker:
             raise BadInput(f"{record.material} of its material is silence")
         if record.profile not in get_args(Profile):
             raise BadInput(f"profile {record.profile!r} is none of {get_args(Profile)}")
-        return self._condition(material, cast(Profile, record.profile))
+        sound = self._condition(material, cast(Profile, record.profile))
+        speech = stream.speech(index)
+        return sound if speech is None else paused(sound, _cuts(sound, event, speech))
 
     def _levelled(self, sound: Sound, event: Event) -> np.ndarray:
         first, stop = hull(sound.samples)
@@ -227,6 +230,18 @@ class StemChecker:
                     yield stream.finding("clip-facts", f"noise clip {clip_id!r} under {licence!r} is not the library's")
                 elif audit(clip.caption, clip.tags, policy=self._policy).label != "silent":
                     yield stream.finding("noise-is-silent", f"{clip.caption!r} lies under the stream as noise")
+
+
+def _cuts(sound: Sound, event: Event, speech: SpeechRecord) -> list[Cut]:
+    """The recorded pauses, in samples of the sound they were composed into."""
+    first, _ = hull(sound.samples)
+    cuts: list[Cut] = []
+    for start, end in speech.pauses:
+        at = start - event.start_sample + first - sum(cut.samples for cut in cuts)
+        if not 0 < at < len(sound.samples) or (cuts and at <= cuts[-1].at) or end <= start:
+            raise BadInput(f"the pause over [{start}, {end}) is not within the turn")
+        cuts.append(Cut(at, end - start))
+    return cuts
 
 
 def _is_bed(event: Event, num_samples: int) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline.validation.findings import Finding
 from schemas.plan import Refinement, Step, StreamPlan
-from schemas.provenance import AuditRecord, Provenance
-from schemas.row import Event, Response, Row
+from schemas.provenance import AuditRecord, Provenance, SpeechRecord
+from schemas.row import Event, Response, Row, Turn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +39,24 @@ class Stream:
     def responses_of(self, sub_task: str) -> list[Response]:
         """Responses of one sub-task, in order of time."""
         return [r for r in self.row.responses if r.sub_task == sub_task]
+
+    def asked(self, sub_task: str) -> list[int]:
+        """Spoken events of one sub-task that are answered."""
+        return [e for e, step in self.steps_of(sub_task) if step.source == "speech" and step.reply is not None]
+
+    def targets_of(self, sub_task: str) -> list[int]:
+        """Events that a sub-task's instruction or question is about; what lies under the stream is anybody's."""
+        own = dict(self.steps())
+        return sorted(e for e in self.provenance.targets if e not in own or own[e].sub_task == sub_task)
+
+    def speech(self, event: int) -> SpeechRecord | None:
+        """Voice and words of a spoken event."""
+        return next((record for record in self.provenance.speech if record.event == event), None)
+
+    def partials(self, event: int) -> list[Turn]:
+        """The turns of an event that is answered while it goes on, in order."""
+        mine = {k for k, response in enumerate(self.row.responses) if response.event == event}
+        return [turn for turn in self.row.turns if turn.response in mine]
 
     def sounds(self) -> Iterator[tuple[int, Event]]:
         """Events that nobody speaks."""

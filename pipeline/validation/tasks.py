@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.timing import last_chunk
+from pipeline.validation import spoken_tasks
 from pipeline.validation.findings import Finding
 from pipeline.validation.stream import Stream
 from schemas.taxonomy import CRITERION_OF_TASK
@@ -34,9 +35,8 @@ def check_tasks(stream: Stream) -> Iterator[Finding]:
     if stream.row.sub_task not in present:
         yield stream.finding("task-present", f"no step belongs to the row's sub-task {stream.row.sub_task!r}")
     for sub_task in sorted(present):
-        check = CHECKS.get(sub_task)
-        if check is not None:
-            yield from check(stream, sub_task)
+        if sub_task in CHECKS:
+            yield from CHECKS[sub_task](stream, sub_task)
 
 
 def numbers_in(text: str) -> list[int]:
@@ -56,7 +56,7 @@ def _value(token: str) -> int:
 
 def _count_events(stream: Stream, sub_task: str) -> Iterator[Finding]:
     """After each target, in order, the running count; each target one occurrence, nothing else sounds like it."""
-    targets = _targets(stream)
+    targets = stream.targets_of(sub_task)
     if not targets:
         yield stream.finding("count-targets", "there is nothing to count")
     yield from _only_answers(stream, sub_task, "count-targets", set(targets))
@@ -91,7 +91,7 @@ def _unlike_targets(stream: Stream, targets: list[int]) -> Iterator[Finding]:
 
 def _alert_on_event(stream: Stream, sub_task: str) -> Iterator[Finding]:
     """One alert in all, when the target ends."""
-    targets = _targets(stream)
+    targets = stream.targets_of(sub_task)
     if len(targets) != 1:
         yield stream.finding("alert-once", f"targets {targets}, expected one")
     yield from _only_answers(stream, sub_task, "alert-once", set(targets))
@@ -103,33 +103,12 @@ def _alert_on_event(stream: Stream, sub_task: str) -> Iterator[Finding]:
 
 def _stay_silent_unless(stream: Stream, sub_task: str) -> Iterator[Finding]:
     """Sounds are answered where the condition holds, and there always."""
-    targets = set(_targets(stream))
+    targets = set(stream.targets_of(sub_task))
     yield from _only_answers(stream, sub_task, "unless-condition", targets)
     answered = {r.event for r in stream.responses_of(sub_task)}
     for event in sorted(targets - answered):
         yield stream.finding("unless-condition", "fulfils the condition but is not answered", event=event)
     yield from _unlike_targets(stream, sorted(targets))
-
-
-def _sound_event_qa(stream: Stream, sub_task: str) -> Iterator[Finding]:
-    """A question about what was heard before it, answered at its end; nothing else is."""
-    events = stream.row.events
-    questions = [e for e, step in stream.steps_of(sub_task) if step.source == "speech" and step.reply is not None]
-    if not questions:
-        yield stream.finding("question-answered", "nobody asks")
-    for response in stream.responses_of(sub_task):
-        if response.event not in questions:
-            yield stream.finding("question-answered", f"{response.text!r} answers no question", event=response.event)
-    answered = {r.event for r in stream.responses_of(sub_task)}
-    for question in questions:
-        if question not in answered:
-            yield stream.finding("question-answered", "the question has no answer", event=question)
-    targets = _targets(stream)
-    if not targets:
-        yield stream.finding("question-evidence", "the question is about no event")
-    for event in targets:
-        if not any(events[event].end_sample <= events[question].start_sample for question in questions):
-            yield stream.finding("question-evidence", "ends after the question about it has begun", event=event)
 
 
 def _proactive(stream: Stream, sub_task: str) -> Iterator[Finding]:
@@ -163,10 +142,6 @@ def _proactive(stream: Stream, sub_task: str) -> Iterator[Finding]:
             yield stream.finding("proactive-advice", f"{response.text!r} helps nobody", event=response.event)
 
 
-def _targets(stream: Stream) -> list[int]:
-    return sorted(stream.provenance.targets)
-
-
 def _tags(stream: Stream, event: int) -> frozenset[str]:
     refinement = stream.refinement(event)
     return frozenset(tag.strip().lower() for tag in refinement.accept_tags) if refinement else frozenset()
@@ -194,10 +169,29 @@ CHECKS: dict[str, Check] = {
     "count_events": _count_events,
     "alert_on_event": _alert_on_event,
     "stay_silent_unless": _stay_silent_unless,
-    "sound_event_qa": _sound_event_qa,
+    "single_turn_qa": spoken_tasks.spoken_answers,
+    "multi_turn_dialogue": spoken_tasks.dialogue,
+    "hesitation_pause": spoken_tasks.hesitation,
+    "barge_in": spoken_tasks.barge_in,
+    "history_review": spoken_tasks.history,
+    "sound_event_qa": spoken_tasks.question_about_sounds,
+    "scene_description": spoken_tasks.description,
+    "music_qa": spoken_tasks.music,
+    "multiple_choice_qa": spoken_tasks.choice,
+    "en_zh_sentence": spoken_tasks.by_sentence,
+    "zh_en_sentence": spoken_tasks.by_sentence,
+    "en_zh_simultaneous": spoken_tasks.simultaneous,
+    "zh_en_simultaneous": spoken_tasks.simultaneous,
+    "read_speech": spoken_tasks.transcript,
+    "spontaneous_speech": spoken_tasks.transcript,
+    "noisy_speech": spoken_tasks.transcript,
+    "mandarin_speech": spoken_tasks.transcript,
+    "smart_home_control": spoken_tasks.command,
+    "environment_aware_reply": spoken_tasks.environment,
+    "emotion_aware_reply": spoken_tasks.emotion,
+    "idle_check_in": spoken_tasks.check_in,
     "physiological_distress": _proactive,
     "natural_hazard": _proactive,
     "equipment_fault": _proactive,
     "safety_signal": _proactive,
 }
-"""A sub-task without an entry is checked by the rules that hold for all."""

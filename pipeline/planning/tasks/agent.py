@@ -34,7 +34,7 @@ def environment_aware_reply(task: Task) -> Script:
     def ask(planned: PlannedScene) -> Asked:
         known: list[tuple[int, str, str]] = []
         for i, event in enumerate(planned.scene.sub_events):
-            if event.role == "foreground":
+            if event.role != "ambient":
                 continue
             sound = identify(event.brief_description.split(",")[0], planned.refinements[i].accept_tags, event.name)
             known += [(i, *asked[1:]) for asked in entries("surroundings") if sound and asked[0] == sound.name]
