@@ -103,9 +103,6 @@ class NoiseParams(_Frozen):
 ENCODERS = ("lexical", "minilm", "clap")
 
 
-ENCODERS = ("lexical", "minilm", "clap")
-
-
 class GroundingParams(_Frozen):
     """When a found clip is good enough."""
 
@@ -121,23 +118,6 @@ class GroundingParams(_Frozen):
     variants: Annotated[int, Field(ge=1, le=2**53)] = 16
     """Renderings that the events of one synthesized kind and length share; each is made once and kept beside the
     library."""
-
-    @field_validator("hybrid")
-    @classmethod
-    def _fuses_encoders(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        unknown = sorted(set(value or ()) - {*ENCODERS, "tags"})
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is no score; choose from {', '.join(ENCODERS)}, tags")
-        if value is not None and not set(value) & set(ENCODERS):
-            raise ValueError(f"at least one encoder finds the clips; add one of {', '.join(ENCODERS)}")
-        return value
-
-    @property
-    def scorer(self) -> str:
-        """What a row names as the encoder of a score."""
-        if self.hybrid is None:
-            return self.encoder
-        return f"hybrid({', '.join(f'{name} {weight:g}' for name, weight in sorted(self.hybrid.items()))})"
 
     @field_validator("hybrid")
     @classmethod
