@@ -14,10 +14,11 @@ from typing import Any
 from pipeline.config import recipe_sha256
 from pipeline.corpus_plan import ShardPlan, plan_corpus, read_units, units_file
 from pipeline.errors import SceneRejected, StreamAudioError
+from pipeline.grounding.search import with_threshold
 from pipeline.language.crew import Crew, open_crew
 from pipeline.language.ordered import in_order
 from pipeline.language.spending import keep_measured, spending
-from pipeline.grounding.search import with_threshold
+from pipeline.library.hybrid import TAGS
 from pipeline.library.library import Library
 from pipeline.scene import Tools, build_unit
 from pipeline.shards.card import write_card
