@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -32,6 +34,7 @@ from schemas.unit import Unit
 
 LEDGER = "language.sqlite"
 """What the language model took, in `.state`: one file for all workers and all resumes of a build."""
+PROGRESS_S = 0.2
 VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "faiss-cpu")
 """Packages whose version can change a shard's bytes."""
 
@@ -131,7 +134,8 @@ class Workplace:
 
 @functools.lru_cache(maxsize=1)
 def open_tools(workplace: Workplace) -> Tools:
-    """Everything a worker needs, opened once per process."""
+    """Everything a worker needs, opened once per process, which then computes on one thread: shards are what is parallel."""
+    _on_one_thread()
     recipe = Recipe.model_validate_json((workplace.folder.state / "recipe.json").read_bytes())
     library = Library.open(workplace.library_path)
     return Tools(
@@ -143,6 +147,14 @@ def open_tools(workplace: Workplace) -> Tools:
         condition=Conditioner(recipe.conditioning, library.conditioned),
         crew=workplace.crew(recipe),
     )
+
+
+def _on_one_thread() -> None:
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
 def build_shard(workplace: Workplace, name: str) -> ShardReport:
@@ -161,7 +173,7 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
             return unit, rejected
 
     def rows() -> Iterator[Row]:
-        done = 0
+        done, reported = 0, -math.inf
         threads = tools.crew.threads if tools.crew.takes("verifier", "scene_check", "auditor") else 0
         for unit, built in in_order(build, read_units(units_file(folder.state / "plan", name)), threads=threads):
             done += len(unit.streams)
@@ -171,7 +183,10 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
                 for row in built:
                     tally.add(row)
                     yield row
-            workplace.report_progress(name, done)
+            if time.monotonic() - reported > PROGRESS_S:
+                workplace.report_progress(name, done)
+                reported = time.monotonic()
+        workplace.report_progress(name, done)
 
     file = write_shard(folder.root, f"data/{name}.parquet", rows())
     report = ShardReport.of(file, name.rsplit("-", 3)[0], tally, quarantined)

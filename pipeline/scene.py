@@ -68,7 +68,6 @@ from schemas.row import Event, Row
 from schemas.taxonomy import AuditLabel
 from schemas.unit import NoisePick, PlannedStream, Unit
 
-FLAC_BLOCK_SAMPLES = 60 * SAMPLE_RATE
 BED_NOISE_S = 20.0
 """Length of a generated noise clip before it is tiled."""
 
@@ -436,7 +435,7 @@ def _flac(mix: Composition) -> bytes:
     """FLAC, 16 kHz mono 16 bit."""
     file = io.BytesIO()
     with sf.SoundFile(file, "w", samplerate=SAMPLE_RATE, channels=1, format="FLAC", subtype="PCM_16") as flac:
-        for block in mix.blocks(FLAC_BLOCK_SAMPLES):
+        for block in mix.blocks():
             # The ceiling lies below full scale, so nothing is left to clip.
             scaled = block * np.float32(32768)
             flac.write(np.rint(scaled, out=scaled).astype(np.int16))

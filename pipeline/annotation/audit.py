@@ -118,6 +118,7 @@ def audit(
     return judged
 
 
+@lru_cache(maxsize=8192)
 def _judge(text: str, scene: frozenset[str], beside: frozenset[str], policy: Policy, *, far: bool) -> Audit:
     found = _concepts(text)
     here = frozenset(f.concept for f in found)

@@ -223,11 +223,14 @@ def _finish(draft: Composition, *, most_db: float) -> Composition:
 def _true_peak(read: Callable[[int, int], np.ndarray], peaks: Sequence[float], total: int, *, above: float) -> float:
     """True peak of the stream where it exceeds `above`, else 0; reads only blocks whose samples come near."""
     highest = 0.0
-    for lo, peak in zip(range(0, total, BLOCK_SAMPLES), peaks, strict=True):
-        if peak > near_true_peak(above):
-            first, last = lo - PEAK_CONTEXT, min(lo + BLOCK_SAMPLES, total) + PEAK_CONTEXT
-            x = np.pad(read(max(first, 0), min(last, total)), (max(-first, 0), max(last - total, 0)))
-            highest = max(highest, true_peak(x, above=above))
+    # Where the loudest come first, fewer of the others come near.
+    for i in sorted(range(len(peaks)), key=lambda i: -peaks[i]):
+        if peaks[i] <= near_true_peak(max(above, highest)):
+            break
+        lo = i * BLOCK_SAMPLES
+        first, last = lo - PEAK_CONTEXT, min(lo + BLOCK_SAMPLES, total) + PEAK_CONTEXT
+        x = np.pad(read(max(first, 0), min(last, total)), (max(-first, 0), max(last - total, 0)))
+        highest = max(highest, true_peak(x, above=max(above, highest)))
     return highest
 
 

@@ -37,8 +37,8 @@ from schemas.protocol import SAMPLE_RATE
 
 Profile = Literal["sfx", "speech", "ambient", "music"]
 
-# Part of the cache key: raise it when the same parameters give other samples.
-VERSION = 1
+# Part of the cache key: raise it when the same parameters give other samples or other facts about them.
+VERSION = 2
 _MAX_PASSES = 8
 
 Runs = tuple[tuple[int, int], ...]

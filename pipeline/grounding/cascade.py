@@ -8,6 +8,7 @@ none left -> render the fallback caption, verified by the same rule
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,9 @@ from schemas.unit import Offer
 
 SYNTHESIS_DRAWS = 4
 """Variants of a generated sound that are tried; they differ in length."""
+BED_S = 20.0
+"""Length of a generated bed before it is tiled."""
+LENGTH_STEP_S = 0.25
 GENERATOR = f"{kinds.name}/{kinds.version}"
 
 
@@ -37,6 +41,11 @@ class Rendering:
     kind: str
     seed: int
     duration_s: float
+
+    @property
+    def content(self) -> str:
+        """Hex digest of all that determines the samples."""
+        return hashlib.sha256(f"{GENERATOR}\x1f{self.kind}\x1f{self.seed}\x1f{self.duration_s!r}".encode()).hexdigest()
 
     def samples(self) -> np.ndarray:
         """float32, 16 kHz mono; always the same."""
@@ -62,6 +71,8 @@ class Material:
     attribution: str
     score: float | None = None
     rendering: Rendering | None = None
+    content: str | None = None
+    """Hex digest of what determines a generated sound that may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ def ground(
         SceneRejected: no offer passed, and no generator could make the sound.
     """
     records: list[CandidateRecord] = []
-    for material in _candidates(target, offers, library, rng):
+    for material in _candidates(target, offers, library, params, rng):
         verdict = verify(target, _evidence(material))
         records.append(_record(material, verdict))
         if verdict.verdict == "reprocess":
@@ -124,13 +135,13 @@ def ground(
 
 
 def _candidates(
-    target: Target, offers: Sequence[Offer], library: Library, rng: np.random.Generator
+    target: Target, offers: Sequence[Offer], library: Library, params: GroundingParams, rng: np.random.Generator
 ) -> Iterator[Material]:
     """Offered clips, best first, and when they are exhausted variants of a synthesized sound."""
     for offer in offers:
         yield _cut(library, offer, target, rng)
     for _ in range(SYNTHESIS_DRAWS):
-        generated = _synthesize(target, rng)
+        generated = _synthesize(target, library, params, rng)
         if generated is not None:
             yield generated
 
@@ -189,7 +200,9 @@ def _whole_occurrences(clip: Clip, longest: int, shortest: float) -> list[tuple[
     return spans
 
 
-def _synthesize(target: Target, rng: np.random.Generator) -> Material | None:
+def _synthesize(
+    target: Target, library: Library, params: GroundingParams, rng: np.random.Generator
+) -> Material | None:
     """Render the fallback caption, None where nothing resembles it; what comes out is described by what was rendered, not by the caption."""
     planned = target.sub_event.rough_duration_s
     sustained = True if target.sustained else None
@@ -201,8 +214,10 @@ def _synthesize(target: Target, rng: np.random.Generator) -> Material | None:
     if name is None:
         return None
     kind = kinds.KINDS[name]
-    rendering = Rendering(name, int(rng.integers(2**63)), min(planned, target.max_duration_s or planned))
-    samples = rendering.samples()
+    # A bed is tiled anyway; lengths in steps let one rendering serve many events.
+    wanted_s = BED_S if target.sustained else max(LENGTH_STEP_S, round(planned / LENGTH_STEP_S) * LENGTH_STEP_S)
+    rendering = Rendering(name, int(rng.integers(params.variants)), min(wanted_s, target.max_duration_s or wanted_s))
+    samples = _rendered(rendering, library)
     return Material(
         samples=samples,
         source="synthesized",
@@ -215,7 +230,16 @@ def _synthesize(target: Target, rng: np.random.Generator) -> Material | None:
         licence="CC0-1.0",
         attribution=GENERATOR,
         rendering=rendering,
+        content=rendering.content,
     )
+
+
+def _rendered(rendering: Rendering, library: Library) -> np.ndarray:
+    found = library.conditioned.get(rendering.content)
+    if found is None:
+        library.conditioned.put(rendering.content, samples := rendering.samples(), {})
+        return samples
+    return found[0]
 
 
 def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evidence:

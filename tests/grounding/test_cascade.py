@@ -44,11 +44,25 @@ BARK = Clip(
 )
 
 
+class Kept:
+    """A cache in memory."""
+
+    def __init__(self) -> None:
+        self.put_under: dict[str, tuple[np.ndarray, dict]] = {}
+
+    def get(self, key: str) -> tuple[np.ndarray, dict] | None:
+        return self.put_under.get(key)
+
+    def put(self, key: str, samples: np.ndarray, meta: dict) -> None:
+        self.put_under[key] = (samples, meta)
+
+
 @dataclass
 class Shelf:
     """A library of clips whose samples say which sample of the store they are."""
 
     clips: dict[str, Clip] = field(default_factory=dict)
+    conditioned: Kept = field(default_factory=Kept)
 
     def read(self, clip_id: str, start: int = 0, end: int | None = None) -> np.ndarray:
         return np.arange(start, end, dtype=np.float32) / self.clips[clip_id].num_samples
