@@ -53,7 +53,7 @@ class ModelVerifier:
                 "name": target.sub_event.name,
                 "role": target.sub_event.role,
                 "rough_duration_s": target.sub_event.rough_duration_s,
-                "description": target.sub_event.brief_description,
+                "brief_description": target.sub_event.brief_description,
             },
             previous=target.previous,
             following=target.next,

@@ -60,7 +60,8 @@ class ModelScenes:
         if scene is None:
             planned = plan_scene(bag, request, rng=rng)
         else:
-            planned = _planned(scene, request, names, self.crew.crew.agent("planner").name)
+            agent = self.crew.crew.agent("planner")
+            planned = _planned(scene, request, names, f"{agent.name}/{agent.version}")
         return self._refined(planned, request)
 
     def _scene(self, bag: Sequence[Annotation], request: SceneRequest, names: Sequence[str]) -> ScenePlan | None:
@@ -87,7 +88,9 @@ class ModelScenes:
             ScenePlan,
             validate=valid,
             more=100 * self._written,
-            captions=[a.caption for a in bag if not _avoided(identify(a.caption, a.tags), request)],
+            captions=[
+                f"{a.caption} ({a.duration_s:.1f} s)" for a in bag if not _avoided(identify(a.caption, a.tags), request)
+            ],
             duration_s=round(request.duration_s, 1),
             min_events=max(MIN_SUB_EVENTS, len(names) + 1),
             max_events=max(MIN_SUB_EVENTS, most),

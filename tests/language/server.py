@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.synthesis.kinds import KINDS, match_kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -255,12 +257,14 @@ def _plan(data: dict[str, Any], request: Received) -> dict[str, Any]:
     captions = list(dict.fromkeys(data["captions"])) or ["a chair moving", "footsteps on a wooden floor"]
     others = [captions[i] for i in draw.permutation(len(captions))[:room]]
     left_s = duration_s - sum(entry["duration_s"] for entry in wanted)
-    each_s = round(max(0.5, min(4.0, left_s / (len(others) + 1))), 2)
     placed = [
         ((entry["at"] or 0.0, 0, k), entry["name"], entry["duration_s"], entry["sound"])
         for k, entry in enumerate(wanted)
     ]
-    placed += [((draw.uniform(), 1, k), f"{k + 1}. {sound[:60]}", each_s, sound) for k, sound in enumerate(others)]
+    for k, other in enumerate(others):
+        sound, length = re.fullmatch(r"(.*?)(?: \(([\d.]+) s\))?", other).groups()  # pyright: ignore
+        length_s = min(float(length or 3.0), 6.0, round(left_s / (len(others) + 1), 2))
+        placed.append(((draw.uniform(), 1, k), f"{k + 1}. {sound[:60]}", max(0.2, length_s), sound))
     events = [
         {"name": name, "role": "foreground", "rough_duration_s": length_s, "brief_description": _near(sound)}
         for _, name, length_s, sound in sorted(placed)
@@ -299,15 +303,24 @@ def _refine(data: dict[str, Any], _: Received) -> dict[str, Any]:
             {
                 "query": " ".join(words)[:200],
                 "fallback_caption": f"{sound[:500].capitalize()}.",
-                "accept_tags": [" ".join(words[:3])],
+                "accept_tags": list(KINDS[kind].tags) if (kind := match_kind(sound)) else [" ".join(words[:3])],
             }
         )
     return {"refinements": refinements}
 
 
-def _verify(_data: dict[str, Any], _: Received) -> dict[str, Any]:
-    scores = dict.fromkeys(("identity", "cleanliness", "duration_fit", "continuity"), 0.9)
-    return {"scores": scores, "conflicts_with": [], "reason": "all four criteria hold", "verdict": "accept"}
+def _verify(data: dict[str, Any], _: Received) -> dict[str, Any]:
+    """By the words that the clip's caption and tags share with the target."""
+    wanted = _words(data["target"]["name"], data["target"]["brief_description"].partition(", heard")[0])
+    alike = wanted & _words(data["caption"], *data["measurements"].get("tags", []))
+    scores = dict.fromkeys(("identity", "cleanliness", "duration_fit", "continuity"), 0.9 if alike else 0.1)
+    verdict = "accept" if alike else "reject"
+    return {"scores": scores, "conflicts_with": [], "reason": f"alike in {sorted(alike)}", "verdict": verdict}
+
+
+def _words(*texts: str) -> set[str]:
+    """Beginnings of words, so that barks is barking."""
+    return {word[:4] for text in texts for word in re.findall(r"[a-z]{3,}", text.lower())} - {"and", "the", "with"}
 
 
 def _check(_data: dict[str, Any], _: Received) -> dict[str, Any]:
