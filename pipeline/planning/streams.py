@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.blocks import Auditor, Task
+from pipeline.planning.mixed import with_guests
 from pipeline.planning.moves import Script, perform
 from pipeline.planning.scripted import ScenePlanner, plan_scene
 from pipeline.planning.tasks.agent import (
@@ -120,7 +121,9 @@ def plan_stream(
             plan_scene=plan_scene,
         )
         try:
-            return counterfactual_pair(task) if pair else (perform(task, TASKS[sub_task](task)),)
+            return (
+                counterfactual_pair(task) if pair else (perform(task, with_guests(task, TASKS, bilingual=BILINGUAL)),)
+            )
         except SceneRejected as rejection:
             rejected = rejection
     raise rejected

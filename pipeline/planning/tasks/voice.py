@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
+from pipeline.errors import SceneRejected
 from pipeline.planning.banks import bank, entries
 from pipeline.planning.blocks import Task
 from pipeline.planning.moves import Move, Say, Script, say
 from schemas.plan import PlannedReply, Speaker, Utterance
+
+_WORD = re.compile(r"[^\W_]+")
 
 P_HEARD_OUT = 0.4
 """Share of barge-in rounds in which nobody takes the turn: somebody only speaks meanwhile."""
@@ -45,11 +47,21 @@ def history_review(task: Task) -> Script:
     return Script(remembered(task, [_question(task), *conversation(task)]))
 
 
-def remembered(task: Task, rounds: Sequence[Move], sub_task: str | None = None) -> list[Move]:
-    """`rounds` between a fact and the question about it; the question belongs to `sub_task`, the task's own if None."""
-    fact, reply, question, answer, _ = task.pick(entries("memories"))
+def remembered(task: Task, rounds: Sequence[Move]) -> list[Move]:
+    """`rounds` between a fact that nothing else in them tells and the question about it."""
+    said = " ".join(text for move in rounds if isinstance(move, Say) for text in _texts(move))
+    heard = set(_WORD.findall(said.lower()))
+    known = [entry for entry in entries("memories") if not heard & set(_WORD.findall(entry[-1].lower()))]
+    if not known:
+        raise SceneRejected("planning", "every fact of the bank is told in between; draw again")
+    fact, reply, question, answer, _ = task.pick(known)
     asked = say(task, question, answer, recalls=len(rounds) + 1, reason="asks about a turn long before")
-    return [say(task, fact, reply), *rounds, replace(asked, sub_task=sub_task or task.sub_task)]
+    return [say(task, fact, reply), *rounds, asked]
+
+
+def _texts(move: Say) -> list[str]:
+    said = [move.utterance.text] if isinstance(move.utterance, Utterance) else []
+    return [*said, move.reply.text] if move.reply is not None else said
 
 
 def hesitation_pause(task: Task) -> Script:
