@@ -107,12 +107,20 @@ class ClipIndex:
         """
         if k < 1:
             raise BadInput(f"k = {k!r} hits asked for; ask for at least 1")
-        mask, limit = self._mask(allowed)
-        if not texts or limit == 0:
+        if not texts or self._mask(allowed)[1] == 0:
             return [[] for _ in texts]
-        queries = self.encoder.embed_texts(texts)
+        return self.nearest(self.encoder.embed_texts(texts), k, allowed)
+
+    def nearest(self, queries: NDArray[np.float32], k: int, allowed: Collection[str] | None = None) -> list[list[Hit]]:
+        """`search` for vectors of the index's encoder, shape (queries, dimension)."""
+        mask, limit = self._mask(allowed)
         found = search_rows(self._index, queries, k, mask, limit)
-        return [self._ranked(query, rows)[:k] for query, rows in zip(queries, found, strict=True)]
+        vectors = self._index.reconstruct_batch(np.concatenate(found))
+        starts = np.cumsum([0, *map(len, found)])
+        return [
+            self._ranked(query, rows, vectors[start : start + len(rows)], k)
+            for query, rows, start in zip(queries, found, starts[:-1], strict=True)
+        ]
 
     def scores(self, text: str, clip_ids: Sequence[str]) -> list[float]:
         """The cosine of a text with each of some clips of the index, as `search` gives it."""
@@ -150,12 +158,13 @@ class ClipIndex:
             self._masks[key] = (np.packbits(wanted, bitorder="little"), int(wanted.sum()))
         return self._masks[key]
 
-    def _ranked(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> list[Hit]:
-        vectors = self._index.reconstruct_batch(rows).astype(np.float64)
-        scores = np.round(vectors @ query.astype(np.float64), 6).tolist()
-        names = [f"{i:016x}" for i in self._rows["clip"][rows].tolist()]
-        hits = [Hit(name, score) for name, score in zip(names, scores, strict=True)]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.clip_id))
+    def _ranked(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64], vectors: NDArray[np.float32], k: int
+    ) -> list[Hit]:
+        scores = np.round(vectors.astype(np.float64) @ query.astype(np.float64), 6)
+        clips = self._rows["clip"][rows]
+        best = np.lexsort((clips, -scores))[:k]
+        return [Hit(f"{clips[i]:016x}", float(scores[i])) for i in best]
 
 
 def new_index(dimension: int, count: int) -> Any:
