@@ -354,6 +354,24 @@ def doctor() -> None:
         raise BadInput(f"{', '.join(broken)} must work for anything else to; the lines above say how")
 
 
+@app.command()
+def audit(
+    policy: Annotated[str, typer.Option(help="strict or assist.")] = "strict",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+) -> None:
+    """Judge captions from standard input, one a line: does the sound deserve a reply nobody asked for?"""
+    from flows.audit import audit_lines
+
+    if policy not in ("strict", "assist"):
+        raise BadInput(f"policy {policy!r} is none; choose strict or assist")
+    for judged in audit_lines(sys.stdin, policy):
+        if as_json:
+            print(json.dumps(judged, ensure_ascii=False), flush=True)
+        else:
+            by = f" ({judged['criterion']})" if judged["criterion"] else ""
+            print(f"{judged['label']}{by}  {judged['confidence']:.2f}  {judged['reason']}", flush=True)
+
+
 @recipe_app.command("schema")
 def recipe_schema() -> None:
     """Print the JSON Schema of a recipe."""
