@@ -16,7 +16,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, rotate_half
 
 
 class Cache:
-    """Keys and values of one session: [layers, 2, groups, capacity, head size], of which `length` are filled.
+    """Keys and values of one session: [layers, 2, groups, capacity, head size], of which `length` are spoken for.
 
     Written behind `length` only, so that an older view of it (fewer positions) stays true.
     """
@@ -25,16 +25,16 @@ class Cache:
         self.rows = rows
         self.length = length
 
-    def at(self, position: int, room: int) -> Cache:
-        """A cache whose next free position is `position` and that has room for `room` more: this one where that is
-        so, else a copy of its first `position` rows."""
+    def reserve(self, start: int, end: int) -> Cache:
+        """A cache with rows [0, start) of this one and with [start, end) for the caller alone to write: this one where
+        nobody has gone on from `start` before and there is room, else a copy."""
         capacity = self.rows.shape[3]
-        if position == self.length and position + room <= capacity:
+        if start == self.length and end <= capacity:
+            self.length = end
             return self
-        grown = capacity if position + room <= capacity else 2 * (position + room)
-        rows = self.rows.new_empty((*self.rows.shape[:3], grown, self.rows.shape[4]))
-        rows[:, :, :, :position] = self.rows[:, :, :, :position]
-        return Cache(rows, position)
+        rows = self.rows.new_empty((*self.rows.shape[:3], capacity if end <= capacity else 2 * end, self.rows.shape[4]))
+        rows[:, :, :, :start] = self.rows[:, :, :, :start]
+        return Cache(rows, end)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class Decoder:
             Hidden states behind each session's last token, normalised, [sessions, width]; the caches, filled.
         """
         tokens = max(len(feed.embeddings) for feed in feeds)
-        caches = [feed.cache.at(feed.position, len(feed.embeddings)) for feed in feeds]
+        caches = [feed.cache.reserve(feed.position, feed.position + len(feed.embeddings)) for feed in feeds]
         # Shorter feeds are padded on their left; what stands there is never stored nor read.
         embeddings = torch.stack(
             [nn.functional.pad(feed.embeddings, (0, 0, tokens - len(feed.embeddings), 0)) for feed in feeds]
@@ -93,8 +93,6 @@ class Decoder:
             past_key_values=batch,  # pyright: ignore[reportArgumentType]
             use_cache=True,
         )
-        for feed, cache in zip(feeds, caches, strict=True):
-            cache.length = feed.position + len(feed.embeddings)
         return output.last_hidden_state[:, -1], caches
 
     @torch.inference_mode()
