@@ -8,9 +8,9 @@ import os
 import sys
 import traceback
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 from rich.console import Console
@@ -31,6 +31,10 @@ from rich.text import Text
 from flows import streaming_cli
 from pipeline.errors import BadInput, GateFailed, StreamAudioError
 
+if TYPE_CHECKING:
+    from pipeline.library.dialogues import DialogueReport
+    from pipeline.library.importers import Layout, Rejected
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -43,6 +47,7 @@ recipe_app = typer.Typer(no_args_is_help=True, help="Recipes: their schema, and 
 app.add_typer(library_app, name="library")
 app.add_typer(recipe_app, name="recipe")
 app.command()(streaming_cli.stream)
+app.command()(streaming_cli.serve)
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -51,7 +56,9 @@ RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML recip
 LibraryFolder = Annotated[Path, typer.Argument(metavar="LIB", help="A folder that `library import` made.")]
 CorpusFolder = Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder that `build` made.")]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
+EncoderName = Annotated[str, typer.Option(help="lexical, minilm or clap.")]
 INTERRUPTED = 130
+MAX_SHOWN = 20
 
 
 def main() -> NoReturn:
@@ -88,6 +95,8 @@ def _configure_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "ERROR")
+    # On a busy machine its local server takes longer to answer than the 20 s it is given.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 
 
 class _Rate(ProgressColumn):
@@ -163,31 +172,83 @@ def _print_spending(language: dict[str, Any]) -> None:
 def library_import(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder of recordings, or a manifest file.")],
     out_folder: Annotated[Path, typer.Option("--out", metavar="LIB", help="Where the library goes.")],
-    layout: Annotated[str, typer.Option(help="auto, folder, esc or manifest.")] = "auto",
+    layout: Annotated[
+        str, typer.Option(help="auto, folder, manifest, dialogues (texts beside the clips), or a corpus: see docs.")
+    ] = "auto",
+    licence: Annotated[str | None, typer.Option(help="Of dialogues whose rows state none.")] = None,
+    protect: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recordings (folder, file) or titles (text file) that never enter; may be given often."),
+    ] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out recordings that sound like a longer one.")
+    ] = False,
 ) -> None:
     """Read clips with captions, tags, transcripts and licences into a 16 kHz store; sources stay where they are."""
+    from pipeline.library.dialogues import import_dialogues, import_translations
+    from pipeline.library.importers import recognise
     from pipeline.library.library import import_library
 
+    if layout == "dialogues":
+        _print_dialogues(import_dialogues(source, out_folder, licence=licence))
+        return
     with _stages() as on_progress:
         report = import_library(
-            source, out_folder, layout=layout, on_progress=lambda done, total: on_progress("imported", done, total)
+            source,
+            out_folder,
+            layout=cast("Layout", layout),
+            on_progress=lambda done, total: on_progress("imported", done, total),
         )
     left_out = [*report.rejected, *report.duplicates]
-    for rejected in left_out:
-        err.print(f"[yellow]left out[/] {escape(str(rejected.path))}: {escape(rejected.reason)}")
+    _print_left_out(left_out)
     out.print(f"{report.clips} clips, {report.hours:.2f} h, {len(left_out)} left out -> {out_folder}")
+    if layout == "covost" or (layout == "auto" and source.is_dir() and recognise(source) == "covost"):
+        _print_dialogues(import_translations(source, out_folder))
     out.print(f"next: streamaudio library index {out_folder} --encoder lexical")
+
+
+def _print_dialogues(report: DialogueReport) -> None:
+    _print_left_out(report.rejected)
+    out.print(
+        f"{report.imported} dialogues imported, {report.duplicates} were there already, "
+        f"{len(report.rejected)} left out; the library has {report.dialogues}"
+    )
+
+
+def _print_left_out(entries: Sequence[Rejected]) -> None:
+    for rejected in entries[:MAX_SHOWN]:
+        err.print(f"[yellow]left out[/] {escape(str(rejected.path))}: {escape(rejected.reason)}")
+    if len(entries) > MAX_SHOWN:
+        err.print(f"[yellow]left out[/] {len(entries) - MAX_SHOWN} more; the library's rejected.csv has those of clips")
 
 
 @library_app.command("index")
 def library_index(
     library: LibraryFolder,
-    encoder: Annotated[str, typer.Option(help="lexical")] = "lexical",
+    encoder: EncoderName = "lexical",
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="PATH_OR_ID", help="laion-clap .pt, model folder or hub id.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(metavar="PATH_OR_ID", help="RoBERTa tokenizer of a laion-clap .pt, where not beside it."),
+    ] = None,
 ) -> None:
-    """Embed every clip's annotations and write a FAISS index."""
-    from pipeline.library.library import index_library
+    """Embed the clips that the encoder's index lacks and write it; an interrupted run goes on where it stopped."""
+    from pipeline.library.library import Library, index_library
 
-    out.print(f"{index_library(library, encoder)} clips indexed with {encoder}")
+    with _stages() as on_progress:
+        clips = index_library(
+            library,
+            encoder,
+            checkpoint=checkpoint,
+            tokenizer=tokenizer,
+            on_progress=lambda done, total: on_progress("embedded", done, total),
+        )
+    facts = Library.open(library).index(encoder).facts
+    learnt = facts["calibration"]
+    out.print(f"{clips} clips indexed with {encoder}: {facts['kind']}, recall@3 {facts['recall_at_3']:.3f}")
+    out.print(f"threshold {learnt['threshold']:.3f} ({learnt['method']})")
 
 
 @library_app.command("search")
@@ -195,15 +256,47 @@ def library_search(
     library: LibraryFolder,
     words: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 3,
-    encoder: Annotated[str, typer.Option(help="lexical")] = "lexical",
+    encoder: EncoderName = "lexical",
+    fuse: Annotated[
+        str | None, typer.Option("--hybrid", metavar="WEIGHTS", help="Fuse scores, as in clap=2,lexical=1,tags=1.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Wanted tag, for `tags` in --hybrid; may be given often.")
+    ] = None,
 ) -> None:
     """Print the nearest clips: score, caption, licence, path."""
+    from pipeline.library import hybrid
     from pipeline.library.library import Library
 
     opened = Library.open(library)
-    for hit in opened.search([words], k, encoder=encoder)[0]:
+    if fuse is None:
+        (hits,) = opened.search([words], k, encoder=encoder)
+    else:
+        (hits,) = hybrid.search(opened, [words], [tag or []], k, weights=hybrid.parse(fuse))
+    for hit in hits:
         clip = opened.clips[hit.clip_id]
         out.print(f"{hit.score:.3f}  {clip.caption}  [{clip.licence}]  {clip.path}", markup=False)
+
+
+@library_app.command("dedup")
+def library_dedup(
+    library: LibraryFolder,
+    drop: Annotated[bool, typer.Option("--drop", help="Take the shorter of each pair out of the library.")] = False,
+) -> None:
+    """Print pairs of clips that are one recording: by the landmarks of their sound, and by CLAP where it is indexed."""
+    from pipeline.library.dedup import drop_duplicates, find_duplicates
+    from pipeline.library.library import Library
+
+    opened = Library.open(library)
+    with _stages() as on_progress:
+        found = find_duplicates(opened, on_progress=lambda done, total: on_progress("heard", done, total))
+    for pair in found:
+        heard = "  -  " if pair.landmarks is None else f"{pair.landmarks:5.0%}"
+        cosine = "  -  " if pair.cosine is None else f"{pair.cosine:.3f}"
+        out.print(f"{heard}  {cosine}  {opened.clips[pair.one].path}  {opened.clips[pair.other].path}", markup=False)
+    out.print(f"{len(found)} pairs (landmarks that agree, cosine)")
+    if drop:
+        out.print(f"{drop_duplicates(opened, found)} clips taken out; index the library again")
 
 
 @library_app.command("info")
