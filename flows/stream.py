@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import BadInput, SessionFull
 from pipeline.library.decode import Unreadable, decode
-from pipeline.streaming.checkpoint import DTYPES, find, inspect, load
+from pipeline.streaming.checkpoint import DTYPES, Model, find, inspect, load
 from pipeline.streaming.encoder import blocks_of
 from pipeline.streaming.engine import Costs, Engine, LiveEngine, SimulatedEngine, SimulatedLoop
 from pipeline.streaming.fifo import Fifo, Listener, Spoken, play
@@ -45,7 +45,26 @@ class ModelOptions:
     seed: int = 0
 
 
-def open_session(options: ModelOptions, say: Callable[[str], None]) -> Session:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A loaded model and how its sessions are to run."""
+
+    model: Model
+    options: ModelOptions
+    system_prompt: str
+
+    def session(self, *, system_prompt: str | None = None, seed: int | None = None) -> Session:
+        """A session; with another prompt or seed where given."""
+        return Session(
+            self.model,
+            system_prompt=self.system_prompt if system_prompt is None else system_prompt,
+            sampling=self.options.sampling,
+            eviction=self.options.eviction,
+            seed=self.options.seed if seed is None else seed,
+        )
+
+
+def open_model(options: ModelOptions, say: Callable[[str], None]) -> Opened:
     """Load a checkpoint; `say` is told the memory it takes before that.
 
     Raises:
@@ -53,16 +72,15 @@ def open_session(options: ModelOptions, say: Callable[[str], None]) -> Session:
     """
     if options.dtype not in DTYPES:
         raise BadInput(f"dtype {options.dtype!r} is none of {', '.join(DTYPES)}")
-    checkpoint = inspect(find(options.checkpoint))
-    dtype = DTYPES[options.dtype]
+    checkpoint, dtype = inspect(find(options.checkpoint)), DTYPES[options.dtype]
     say(
         f"loading {checkpoint.folder.name} as {options.dtype} on {options.device}: "
         f"{checkpoint.weights_bytes(dtype) / 1e9:.2f} GB of weights, "
         f"up to {checkpoint.session_bytes(dtype) / 1e9:.2f} GB per session"
     )
     model = load(checkpoint, dtype=options.dtype, device=options.device, compiled=options.compiled)
-    prompt = next(p for p in (options.system_prompt, checkpoint.system_prompt, SYSTEM_PROMPT) if p is not None)
-    return Session(model, system_prompt=prompt, sampling=options.sampling, eviction=options.eviction, seed=options.seed)
+    prompts = (options.system_prompt, checkpoint.system_prompt, SYSTEM_PROMPT)
+    return Opened(model, options, next(prompt for prompt in prompts if prompt is not None))
 
 
 def recordings(paths: Sequence[Path]) -> list[tuple[str, NDArray[np.float32]]]:

@@ -71,13 +71,13 @@ def stream(
     if checkpoint is None:
         raise BadInput(NO_MODEL)
 
-    from flows.stream import ModelOptions, open_session, recordings, run_fifo, run_files
+    from flows.stream import ModelOptions, open_model, recordings, run_fifo, run_files
     from pipeline.streaming.sampling import Sampling
 
     files = recordings(audio)
     sampling = Sampling(temperature, top_k, top_p)
     options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, seed)
-    session = open_session(options, lambda text: err.print(text, style="dim", markup=False))
+    session = open_model(options, lambda text: err.print(text, style="dim", markup=False)).session()
     emit = _print_json if as_json else _print_line
     if fifo:
         run_fifo(session, files, emit, mode=mode, gap_s=gap_s, clock=clock)
@@ -108,3 +108,53 @@ def _print_line(line: dict[str, Any]) -> None:
     if line["gap"]:
         text.append("  (silence after it)", style="dim")
     out.print(text)
+
+
+def serve(
+    checkpoint: Checkpoint = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; anything but loopback is open to the network.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8765,
+    max_sessions: Annotated[int, typer.Option(min=1, max=1024, help="Open at a time.")] = 8,
+    system_prompt: SystemPrompt = None,
+    eviction: EvictionPolicy = "sliding",
+    temperature: Temperature = 0.0,
+    top_k: TopK = None,
+    top_p: TopP = 1.0,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    compiled: Compiled = False,
+) -> None:
+    """Serve the streaming module over WebSockets: PCM16 in, JSON events out, a page with a microphone."""
+    from pipeline.errors import BadInput
+
+    if checkpoint is None:
+        raise BadInput(NO_MODEL)
+
+    import asyncio
+
+    from flows.stream import ModelOptions, open_model
+    from pipeline.seeds import derive
+    from pipeline.streaming.sampling import Sampling
+    from pipeline.streaming.server import LOOPBACK, Limits, Server
+
+    sampling = Sampling(temperature, top_k, top_p)
+    options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, seed)
+    opened = open_model(options, lambda text: err.print(text, style="dim", markup=False))
+    server = Server(
+        lambda prompt, number: opened.session(system_prompt=prompt, seed=derive(seed, number, "server")),
+        limits=Limits(sessions=max_sessions),
+        name=Path(checkpoint).name,
+    )
+
+    async def run() -> None:
+        async with server.listening(host, port) as (bound, number):
+            if bound not in LOOPBACK:
+                err.print(f"{bound} is reachable from the network, and the server asks for no password", style="yellow")
+            place = f"[{bound}]" if ":" in bound else bound
+            out.print(f"http://{place}:{number}/  (ws://{place}:{number}/v1/stream, /v1/realtime)", markup=False)
+            await asyncio.Event().wait()
+
+    asyncio.run(run())
