@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +23,10 @@ from pipeline.errors import BadInput
 from pipeline.library import store
 from pipeline.library.clip import Clip, content_hash, from_table, to_table
 from pipeline.library.decode import MAX_CLIP_S, Unreadable, decode
+from pipeline.library.fingerprint import Match, duplicates, landmarks
 from pipeline.library.importers import Layout, Rejected, Source, list_sources
+from pipeline.library.protect import FILE as PROTECTED
+from pipeline.library.protect import Gate, Protected
 from pipeline.library.segment import measure
 from pipeline.loudness import loudness
 from schemas.protocol import SAMPLE_RATE
@@ -66,6 +69,8 @@ def import_library(
     layout: Layout = "auto",
     licences: Collection[str] | None = None,
     max_clip_s: float = MAX_CLIP_S,
+    protect: Iterable[Path] = (),
+    drop_duplicates: bool = False,
     on_progress: OnProgress | None = None,
 ) -> ImportReport:
     """Import the recordings of `src` into the library `out`, which is made or added to.
@@ -76,6 +81,8 @@ def import_library(
 
     Args:
         licences: SPDX-like ids; where given, nothing under another licence enters.
+        protect: lists of what must never enter (see `protect`); the library remembers them.
+        drop_duplicates: leave out recordings that sound like a longer one.
         on_progress: called with (files done, files in all).
 
     Raises:
@@ -89,7 +96,18 @@ def import_library(
         with _folder(out) as folder:
             existing = read_clips(folder) if (folder / CLIPS).is_file() else []
             roots = {*(read_facts(folder)["roots"] if existing else ()), str(src.resolve())}
-            done = _fill(folder, entries, existing, licences, max_clip_s, on_progress)
+            told = Protected.read(protect)
+            protected = Protected.load(folder) | told
+            gate = Gate(protected)
+            barred = _barred(folder, existing, gate) if told else {}
+            allowed = [clip for clip in existing if clip.clip_id not in barred]
+            done = _fill(folder, entries, allowed, licences, gate, max_clip_s, on_progress)
+            done = replace(done, rejected=(*done.rejected, *barred.values()))
+            if drop_duplicates:
+                done = _without_duplicates(folder, done)
+            if protected:
+                with replacing(folder / PROTECTED) as path:
+                    protected.save(path)
             _publish(folder, done.clips, sorted(roots), (*done.rejected, *done.duplicates))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
@@ -108,6 +126,49 @@ def import_library(
         hours=sum(clip.num_samples for clip in done.clips) / SAMPLE_RATE / 3600,
         hash=content_hash(done.clips, store.PARAMETERS),
     )
+
+
+def remove_clips(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Take clips out of a library, by clip id with the reason; their samples stay in the store, unlisted."""
+    with _folder(folder):
+        clips = read_clips(folder)
+        gone = [Rejected(clip.path, reasons[clip.clip_id]) for clip in clips if clip.clip_id in reasons]
+        kept = [clip for clip in clips if clip.clip_id not in reasons]
+        _publish(folder, kept, read_facts(folder)["roots"], gone)
+
+
+def _barred(folder: Path, clips: Iterable[Clip], gate: Gate) -> dict[str, Rejected]:
+    """What is in the library and may no longer be, by clip id."""
+    read = store.Store(folder / AUDIO).read
+    barred = {}
+    for clip in clips:
+        reason = gate.by_name(Path(clip.path), clip.caption, clip.attribution, clip.sha256) or gate.by_sound(read(clip))
+        if reason:
+            barred[clip.clip_id] = Rejected(clip.path, reason)
+    return barred
+
+
+def _without_duplicates(folder: Path, done: "_Filled") -> "_Filled":
+    read = store.Store(folder / AUDIO).read
+    clips = {clip.clip_id: clip for clip in done.clips}
+    same = duplicates({clip.clip_id: landmarks(read(clip)) for clip in done.clips})
+    reasons = surplus(same, clips)
+    return replace(
+        done,
+        clips=[clip for clip in done.clips if clip.clip_id not in reasons],
+        duplicates=(*done.duplicates, *(Rejected(clips[name].path, why) for name, why in reasons.items())),
+    )
+
+
+def surplus(same: Iterable[Match], clips: Mapping[str, Clip]) -> dict[str, str]:
+    """Why which clips can go: of every pair the longer stays, of equals the first; by clip id."""
+    reasons: dict[str, str] = {}
+    for match in sorted(same, key=lambda m: (-m.share, m.one, m.other)):
+        pair = sorted((match.one, match.other), key=lambda name: (-clips[name].num_samples, name))
+        if not reasons.keys() & set(pair):
+            path = clips[pair[0]].path
+            reasons[pair[1]] = f"sounds like {path!r} ({match.share:.0%} of the landmarks agree), which stays"
+    return reasons
 
 
 def read_clips(folder: Path) -> list[Clip]:
@@ -152,6 +213,7 @@ def _fill(
     entries: list[Source | Rejected],
     existing: list[Clip],
     licences: Collection[str] | None,
+    gate: Gate,
     max_clip_s: float,
     on_progress: OnProgress | None,
 ) -> _Filled:
@@ -169,7 +231,7 @@ def _fill(
             return entry
         if licences is not None and entry.licence not in licences:
             return Rejected(str(entry.path), f"has the licence {entry.licence!r}, which is not in the allow-list")
-        return _hear(entry, known, max_clip_s)
+        return _hear(entry, known, gate, max_clip_s)
 
     with store.StoreWriter(folder / AUDIO, length) as writer:
         for done, heard in enumerate(_in_threads(hear, entries), 1):
@@ -234,13 +296,19 @@ def _one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _hear(source: Source, known: dict[str, Clip], max_clip_s: float) -> _Heard | Rejected:
+def _hear(source: Source, known: dict[str, Clip], gate: Gate, max_clip_s: float) -> _Heard | Rejected:
     try:
         with source.path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        reason = gate.by_name(source.path, source.caption, source.attribution, sha256)
+        if reason:
+            return Rejected(str(source.path), reason)
         if sha256 in known:
             return _Heard(source, sha256, _annotated(known[sha256], source), None)
         decoded = decode(source.path, max_clip_s=max_clip_s)
+        reason = gate.by_sound(decoded.samples)
+        if reason:
+            return Rejected(str(source.path), reason)
         measures = measure(decoded.samples, rate=SAMPLE_RATE)
     except (Unreadable, ValueError) as error:
         return Rejected(str(source.path), str(error))
@@ -335,22 +403,23 @@ def _publish(folder: Path, clips: list[Clip], roots: list[str], rejected: Iterab
         "clips": len(clips),
         "num_samples": sum(clip.num_samples for clip in clips),
         "roots": roots,
+        "protected": Protected.load(folder).facts(),
         "hash": content_hash(clips, store.PARAMETERS),
     }
     text = json.dumps(facts, indent=2) + "\n"
     table = to_table(clips).replace_schema_metadata({_FACTS_KEY: text.encode()})
-    with _replacing(folder / REJECTED) as path, path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(folder / REJECTED) as path, path.open("w", newline="", encoding="utf-8") as file:
         table_writer = csv.writer(file)
         table_writer.writerow(("path", "reason"))
         table_writer.writerows((entry.path, entry.reason) for entry in rejected)
-    with _replacing(folder / CLIPS) as path:
+    with replacing(folder / CLIPS) as path:
         pq.write_table(table, path, compression="zstd")
-    with _replacing(folder / FACTS) as path:
+    with replacing(folder / FACTS) as path:
         path.write_text(text)
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary file that replaces `path` whole once it is on the disk."""
     partial = path.with_name(f".{path.name}.partial")
     try:
