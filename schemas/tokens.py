@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class TokenRow(BaseModel):
-    """Ids and targets of chunks [first_chunk, first_chunk + len(audio_pos)); all lists but `audio_pos` are equally long.
+    """Ids and targets of chunks [first_chunk, first_chunk + len(audio_pos)); equally long lists, `audio_pos` apart.
 
     Targets stand at their own positions, as Hugging Face models expect them, which shift by one themselves.
     """

@@ -91,7 +91,7 @@ def tokenize(row: Row, *, prefix: Sequence[int], encode: Encode, limit: int = MA
     """A row's layout; one that needs more than `limit` positions comes in several parts, each with the prefix.
 
     A part ends only where no turn is open and nothing after it needs what was heard before: the turns of a sub-task
-    stay together (those of proactive_response stand alone), a question stays with the sounds it is about, and a question
+    stay together (those of proactive_response stand alone), a question stays with the sounds it is about, and one
     about the conversation with the turn that answers it.
 
     Raises:
@@ -112,7 +112,7 @@ def tokenize(row: Row, *, prefix: Sequence[int], encode: Encode, limit: int = MA
                 end = chunk
         if end is None:
             raise BadInput(
-                f"row {row.id!r} cannot be split at a turn into parts of at most {limit} positions: what hangs together "
+                f"row {row.id!r} cannot be split at a turn into parts of {limit} positions: what hangs together "
                 f"from chunk {start} on is longer; build shorter streams or leave this one out"
             )
         parts.append(range(start, end))

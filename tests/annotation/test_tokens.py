@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from pipeline.annotation.tokens import (
     ReferenceTurn,
-    Spoken,
     lay_out,
     reference_placement,
     reference_tokenize,
@@ -90,7 +89,7 @@ def test_our_own_placement_gives_the_golden_vectors_where_no_turn_ends_on_a_boun
             [
                 (int(end) // 10, t["assistant"], t["emotion"] if t["emotion"] in EMOTION_IDS else "normal")
                 for end, t in zip(ends, turns, strict=True)
-                if "no need to response" != t["assistant"].strip(" <>\n").lower()
+                if t["assistant"].strip(" <>\n").lower() != "no need to response"
             ],
         )
         (laid,) = tokenize(row, prefix=prefix, encode=text.encode)
@@ -254,16 +253,22 @@ def test_turns_that_need_each_other_are_refused_rather_than_parted():
         tokenize(make_row(20, replies, sub_task="count_events"), prefix=PREFIX, encode=letters, limit=200)
 
 
-def test_a_question_stays_with_the_turn_that_answers_it_and_the_sound_it_is_about():
-    replies = [(2, "one", "normal"), (17, "two", "normal")]
-    for linked in ({"answers": (AnswerRecord(event=1, answer_turn=0),)}, {"targets": (0,)}):
-        row = make_row(20, [replies[0], replies[1]], **linked)
-        if "targets" in linked:  # asked for in chunk 17 only
-            row = row.model_copy(
-                update={"responses": row.responses[1:], "turns": (row.turns[1].model_copy(update={"response": 0}),)}
-            )
-        with pytest.raises(BadInput, match="at a turn"):
-            tokenize(row, prefix=PREFIX, encode=letters, limit=200)
+TWO = [(2, "one", "normal"), (17, "two", "normal")]
+
+
+def refused(row: Row) -> None:
+    with pytest.raises(BadInput, match="at a turn"):
+        tokenize(row, prefix=PREFIX, encode=letters, limit=200)
+
+
+def test_a_question_stays_with_the_turn_that_answers_it():
+    refused(make_row(20, TWO, answers=(AnswerRecord(event=1, answer_turn=0),)))
+
+
+def test_a_question_stays_with_the_sound_it_is_about():
+    row = make_row(20, TWO, targets=(0,))
+    question = row.turns[1].model_copy(update={"response": 0})
+    refused(row.model_copy(update={"responses": row.responses[1:], "turns": (question,)}))
 
 
 def test_control_tokens_in_a_text_are_refused():
