@@ -45,7 +45,7 @@ def landmarks(samples: NDArray[np.float32]) -> Landmarks:
     """The landmarks of 16 kHz mono samples; none where there is less than a window of sound."""
     if len(samples) < _WINDOW:
         return Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.int32))
-    spectrum = stft(samples, SAMPLE_RATE, nperseg=_WINDOW, noverlap=_WINDOW - _HOP, padded=False, boundary=None)[2]
+    spectrum = stft(samples, SAMPLE_RATE, nperseg=_WINDOW, noverlap=_WINDOW - _HOP, padded=False, boundary=None)[2]  # pyright: ignore[reportArgumentType]
     levels = 20 * np.log10(np.abs(spectrum[_LOWEST_BIN:_HIGHEST_BIN]) + 1e-9)
     peak = (levels == maximum_filter(levels, _AROUND)) & (levels > levels.max() - _BELOW_LOUDEST_DB)
     peak &= levels > -150  # digital silence is a plateau of peaks

@@ -8,6 +8,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.errors import BadInput
+from pipeline.library.encoders import NAMES
 from pipeline.library.index import Hit
 
 if TYPE_CHECKING:
@@ -57,3 +59,16 @@ def search(
 def _share(odds: float) -> float:
     """Log odds as a probability, without overflow."""
     return 0.5 * (1.0 + math.tanh(0.5 * odds))
+
+
+def parse(text: str) -> dict[str, float]:
+    """Weights as a person writes them: `clap=2,lexical=1,tags=1`. Raises BadInput where they are none."""
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        weights = {name.strip(): float(value) for name, value in pairs}
+    except ValueError as error:
+        raise BadInput(f"--hybrid {text!r} has no weights; write them as clap=2,lexical=1,tags=1") from error
+    unknown = sorted(weights.keys() - {*NAMES, TAGS})
+    if unknown or not weights.keys() & set(NAMES) or not all(0 < w < math.inf for w in weights.values()):
+        raise BadInput(f"--hybrid {text!r} must weigh, above 0, at least one of {', '.join(NAMES)}, and maybe {TAGS}")
+    return weights

@@ -102,6 +102,7 @@ class Library:
                 path.stem: json.loads(path.read_text("utf-8")) for path in (self.path / "index").glob("[!.]*.json")
             },
             "roots": self._facts["roots"],
+            "protected": self._facts.get("protected"),
         }
 
 
