@@ -22,9 +22,11 @@ from pipeline.language.ordered import in_order
 from pipeline.language.spending import keep_measured, spending
 from pipeline.library.hybrid import TAGS
 from pipeline.library.library import Library
+from pipeline.rooms import load_rooms, rooms_sha256
 from pipeline.scene import Tools, build_unit
 from pipeline.shards.card import write_card
 from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally, manifest
+from pipeline.shards.realised import Realised
 from pipeline.shards.writer import write_atomically, write_shard
 from pipeline.sounds import Conditioner
 from pipeline.synthesis.espeak import EspeakEngine
@@ -45,6 +47,7 @@ def identity(recipe: Recipe, library: Library, limit: int | None) -> dict[str, A
         "recipe_sha256": recipe_sha256(recipe),
         "library_sha256": library.hash,
         "index_sha256": _index_sha256(recipe, library),
+        "rooms_sha256": rooms_sha256(load_rooms(recipe.composition.room_ir)),
         "limit": limit,
         "builder": metadata.version("streamaudio-builder"),
     }
@@ -146,6 +149,7 @@ def open_tools(workplace: Workplace) -> Tools:
         speech=EspeakEngine(),
         condition=Conditioner(recipe.conditioning, library.conditioned),
         crew=workplace.crew(recipe),
+        rooms=load_rooms(recipe.composition.room_ir),
     )
 
 
@@ -164,7 +168,7 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
     if before is not None:
         return before
     tools = open_tools(workplace)
-    tally, quarantined = Tally(), list[Quarantined]()
+    tally, realised, quarantined = Tally(), Realised(tools.recipe), list[Quarantined]()
 
     def build(unit: Unit) -> tuple[Unit, tuple[Row, ...] | SceneRejected]:
         try:
@@ -182,6 +186,7 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
             else:
                 for row in built:
                     tally.add(row)
+                    realised.add(row)
                     yield row
             if time.monotonic() - reported > PROGRESS_S:
                 workplace.report_progress(name, done)
@@ -189,7 +194,7 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
         workplace.report_progress(name, done)
 
     file = write_shard(folder.root, f"data/{name}.parquet", rows())
-    report = ShardReport.of(file, name.rsplit("-", 3)[0], tally, quarantined)
+    report = ShardReport.of(file, name.rsplit("-", 3)[0], tally, quarantined, realised.state())
     folder.mark(name, report)
     return report
 

@@ -31,6 +31,7 @@ from pipeline.grounding.model import ModelVerifier, check_scene
 from pipeline.grounding.verify import VERIFIER, Evidence, RuleVerifier, Target, Verdict, Verifier
 from pipeline.language.crew import Crew, SceneCrew, rejection
 from pipeline.library.library import Library
+from pipeline.rooms import Room
 from pipeline.seeds import rng
 from pipeline.sounds import Conditioner, Sound, profile_of
 from pipeline.speaking import (
@@ -61,6 +62,7 @@ from schemas.provenance import (
     Provenance,
     RenderingRecord,
     ReplyRecord,
+    RoomRecord,
     SceneCheckRecord,
 )
 from schemas.recipe import GroundingParams, Recipe
@@ -84,6 +86,7 @@ class Tools:
     speech: SpeechEngine
     condition: Conditioner
     crew: Crew
+    rooms: tuple[Room, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,8 +214,18 @@ def _draft(arranged: Arranged, unit: Unit, tools: Tools) -> Draft:
     )
     timeline = lengthened(timeline, labels.num_chunks * CHUNK_SAMPLES)
     noise = [_noise(pick, unit, tools) for pick in unit.noise]
-    mix = compose(timeline, noise, params=recipe.composition, rng=rng(unit.seed, 0, "mix"))
+    room = _room(unit, tools)
+    room_ir = None if room is None else room.samples
+    mix = compose(timeline, noise, params=recipe.composition, rng=rng(unit.seed, 0, "mix"), room_ir=room_ir)
     return Draft(arranged.planned, arranged.parts, timeline, labels, mix, arranged.sent_back)
+
+
+def _room(unit: Unit, tools: Tools) -> Room | None:
+    """The room that both streams of a unit are in."""
+    draw = rng(unit.seed, 0, "room")
+    if not tools.rooms or draw.random() >= tools.recipe.composition.room_share:
+        return None
+    return tools.rooms[int(draw.integers(len(tools.rooms)))]
 
 
 def _grounded(
@@ -309,7 +322,7 @@ def _profile(made_of: Grounded | Spoken) -> Profile:
 
 
 def _elements(plan: StreamPlan, parts: Sequence[Part], unit: Unit, recipe: Recipe) -> list[Element]:
-    draw = rng(unit.seed, 0, "gaps")
+    draw, lively = rng(unit.seed, 0, "gaps"), rng(unit.seed, 0, "overlaps")
     words_per_minute = _reply_rate(unit, recipe)
     elements: list[Element] = []
     for i, part in enumerate(parts):
@@ -317,6 +330,9 @@ def _elements(plan: StreamPlan, parts: Sequence[Part], unit: Unit, recipe: Recip
         is_cue = plan.pair is not None and plan.pair.step == i
         role = "foreground" if isinstance(part.made_of, Spoken) else part.made_of.target.sub_event.role
         gap = _gap(plan, i, to_samples(recipe.timing.gap_s.sample(draw)), words_per_minute) if in_steps else None
+        if in_steps and _may_overlap(plan, i) and lively.random() < recipe.timing.overlap.share:
+            shorter = min(len(part.sound.samples), len(parts[i - 1].sound.samples))
+            gap = -min(to_samples(recipe.timing.overlap.seconds.sample(lively)), shorter // 2)
         television = isinstance(part.made_of, Spoken) and part.made_of.utterance.speaker == "television"
         elements.append(
             Element(
@@ -334,6 +350,21 @@ def _elements(plan: StreamPlan, parts: Sequence[Part], unit: Unit, recipe: Recip
             )
         )
     return elements
+
+
+def _may_overlap(plan: StreamPlan, index: int) -> bool:
+    """Whether a step may begin during the one before: no words are lost, no label moves, no rule of the scene breaks."""
+    if not index:
+        return False
+    before, step = plan.steps[index - 1], plan.steps[index]
+    cue = plan.pair.step if plan.pair is not None else None
+    if cue in (index - 1, index) or any(
+        s.source != "event" or s.decision == "respond" or s.single_occurrence or s.index in plan.targets
+        for s in (before, step)
+    ):
+        return False
+    names = {plan.scene.sub_events[s.index].name for s in (before, step)}
+    return not any({c.first, c.second} <= names for c in plan.scene.constraints)
 
 
 def _gap(plan: StreamPlan, index: int, drawn_samples: int, words_per_minute: float) -> int:
@@ -520,6 +551,7 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
         targets=tuple(i for i, sub_event in enumerate(_sub_events(plan)) if sub_event in plan.targets),
         step_events=tuple(range(len(plan.steps))),
         pair=_pair(draft),
+        room=None if (room := _room(unit, tools)) is None else RoomRecord(name=room.name, sha256=room.sha256),
         answers=tuple(_answers(draft)),
         replies=tuple(_replies(draft, _reply_rate(unit, recipe))),
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -24,6 +25,10 @@ class Const(_Frozen):
     def sample(self, rng: np.random.Generator) -> float:
         """Return one draw."""
         return self.value
+
+    def cdf(self, value: float) -> float:
+        """Probability of a draw of at most `value`."""
+        return float(value >= self.value)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -47,6 +52,12 @@ class Uniform(_Frozen):
     def sample(self, rng: np.random.Generator) -> float:
         """Return one draw."""
         return float(rng.uniform(self.low, self.high))
+
+    def cdf(self, value: float) -> float:
+        """Probability of a draw of at most `value`."""
+        if value >= self.high:
+            return 1.0
+        return max(0.0, (value - self.low) / (self.high - self.low))
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -73,6 +84,12 @@ class Normal(_Frozen):
         """Return one draw."""
         return float(np.clip(rng.normal(self.mean, self.std), self.low, self.high))
 
+    def cdf(self, value: float) -> float:
+        """Probability of a draw of at most `value`."""
+        if value < self.low or value >= self.high or not self.std:
+            return float(value >= (self.high if self.std else self.mean))
+        return 0.5 * math.erfc((self.mean - value) / (self.std * math.sqrt(2)))
+
     @property
     def bounds(self) -> tuple[float, float]:
         """Lowest and highest possible draw."""
@@ -88,6 +105,10 @@ class Choice(_Frozen):
     def sample(self, rng: np.random.Generator) -> float:
         """Return one draw."""
         return float(self.values[int(rng.integers(len(self.values)))])
+
+    def cdf(self, value: float) -> float:
+        """Probability of a draw of at most `value`."""
+        return sum(v <= value for v in self.values) / len(self.values)
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -131,6 +131,13 @@ class ReplyRecord(_Frozen):
     """Where the user takes the turn; None: the reply is heard out."""
 
 
+class RoomRecord(_Frozen):
+    """The impulse response that the stream's events sound in."""
+
+    name: str
+    sha256: str
+
+
 class PairRecord(_Frozen):
     """The slot in which the two rows of a pair may differ."""
 
@@ -164,6 +171,7 @@ class Provenance(_Frozen):
     step_events: tuple[int, ...]
     """The event of each step of the stream plan, in order."""
     pair: PairRecord | None = None
+    room: RoomRecord | None = None
     answers: tuple[AnswerRecord, ...] = ()
     replies: tuple[ReplyRecord, ...] = ()
     """Replies somebody speaks into, and whether that cut them."""

@@ -40,6 +40,22 @@ class SceneParams(_Frozen):
     """At most so many events are offered the same clip; None does not bound it."""
 
 
+class OverlapParams(_Frozen):
+    """Sounds that begin before the one before them is over, as they do in a lively place."""
+
+    share: Share = 0.0
+    """Of the pairs of neighbouring sounds that may overlap: neither is spoken, answered, counted, or bound by an order."""
+    seconds: Distribution = Uniform(low=0.2, high=1.0)
+    """Length of an overlap, at most half of either sound."""
+
+    @field_validator("seconds")
+    @classmethod
+    def _positive(cls, value: Distribution) -> Distribution:
+        if value.bounds[0] <= 0:
+            raise ValueError(f"overlap.seconds must stay above 0, not from {value.bounds[0]:g}")
+        return value
+
+
 _TIMING_BOUNDS = {
     "onset_delay_chunks": (0, 2),
     "translation_delay_chunks": (0, 3),
@@ -55,6 +71,7 @@ class TimingParams(_Frozen):
 
     gap_s: Distribution = Uniform(low=0.4, high=2.4)
     """Pause before a foreground event; negative overlaps the one before."""
+    overlap: OverlapParams = OverlapParams()
     onset_delay_chunks: Distribution = Const(value=0)
     """Chunks between a sound event's end and its reply, 0-2; spoken turns and safety events are always 0."""
 
@@ -186,6 +203,25 @@ class SpeechParams(_Frozen):
     pitch: Distribution = Uniform(low=35, high=65)
 
 
+MEASURED = ("duration_s", "gap_s", "overlap_s", "onset_delay_chunks", "event_snr_db", "ambient_snr_db")
+
+
+class Gates(_Frozen):
+    """What `streamaudio validate` refuses."""
+
+    max_drift: dict[str, Share] = {}
+    """Per distribution the largest Kolmogorov-Smirnov distance between what was asked and what came of it, on top of
+    what chance explains."""
+
+    @field_validator("max_drift")
+    @classmethod
+    def _measured(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(value) - set(MEASURED))
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not measured; choose from {', '.join(MEASURED)}")
+        return value
+
+
 class SynthesisParams(_Frozen):
     """What makes the sounds that nobody recorded."""
 
@@ -240,6 +276,7 @@ class Recipe(_Frozen):
     licences: tuple[str, ...] | None = None
     """Clips under any other licence stay out; None admits all."""
     max_quarantined: Share = 0.05
+    gates: Gates = Gates()
     scene: SceneParams = SceneParams()
     timing: TimingParams = TimingParams()
     noise: NoiseParams = NoiseParams()

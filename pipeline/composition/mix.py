@@ -141,7 +141,7 @@ def compose(
     """
     stems = _stems(timeline, params)
     if room_ir is not None:
-        room = _unit_room(room_ir)
+        room = unit_room(room_ir)
         stems = {e.key: stems[e.key] if e.dry else stems[e.key].in_room(room) for e in timeline.elements}
     power = _foreground_power(timeline, stems, params)
 
@@ -278,8 +278,8 @@ def _stems(timeline: Timeline, params: CompositionParams) -> dict[str, Source]:
     return stems
 
 
-def _unit_room(response: np.ndarray) -> np.ndarray:
-    """From the direct sound on, at unit energy."""
+def unit_room(response: np.ndarray) -> np.ndarray:
+    """An impulse response from the direct sound on, at unit energy. Raises BadInput where it is none."""
     if response.ndim != 1 or not np.isfinite(response).all() or not response.any():
         raise BadInput(f"a room response of shape {response.shape} must be mono, finite and not silent")
     direct = response[int(np.argmax(np.abs(response))) :].astype(np.float32)

@@ -22,9 +22,11 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import BadInput, StaleIdentity
 from pipeline.language.replies import opening
+from pipeline.shards.realised import Realised
 from pipeline.shards.schema import QUARANTINE_SCHEMA
 from pipeline.shards.writer import ShardFile, write_atomically
 from pipeline.timing import to_seconds
+from schemas.recipe import Recipe
 from schemas.row import Row
 
 FORMAT: Final = 1
@@ -65,9 +67,17 @@ class ShardReport:
     spread: Mapping[str, Mapping[str, int]]
     """Rows per setting, foreground events per name, responses per opening."""
     quarantined: tuple[Quarantined, ...]
+    realised: Mapping[str, Any]
+    """`Realised.state`; empty where nothing was measured."""
 
     @staticmethod
-    def of(file: ShardFile, split: str, tally: Tally, quarantined: Sequence[Quarantined]) -> ShardReport:
+    def of(
+        file: ShardFile,
+        split: str,
+        tally: Tally,
+        quarantined: Sequence[Quarantined],
+        realised: Mapping[str, Any] | None = None,
+    ) -> ShardReport:
         """The report of a shard just written."""
         return ShardReport(
             file=file,
@@ -82,6 +92,7 @@ class ShardReport:
             sources=dict(sorted(tally.sources.items())),
             spread={name: dict(sorted(counts.items())) for name, counts in tally.spread.items()},
             quarantined=tuple(quarantined),
+            realised=realised or {},
         )
 
 
@@ -233,6 +244,11 @@ def manifest(
     for entry in splits.values():
         entry["hours"] = round(entry["hours"], 6)
 
+    realised = Realised(Recipe.model_validate(recipe))
+    for report in reports:
+        if report.realised:
+            realised.merge(report.realised)
+
     def total(field: str) -> dict[str, int]:
         return dict(sorted(sum((Counter(getattr(r, field)) for r in reports), Counter()).items()))
 
@@ -253,6 +269,7 @@ def manifest(
         "foreground_sources": total("sources"),
         "quarantined": len(rejected),
         "diversity": {name: _diversity(sum((Counter(r.spread[name]) for r in reports), Counter())) for name in SPREADS},
+        "realised": realised.report(),
         "language": None if language is None else dict(language),
     }
 

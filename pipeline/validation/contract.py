@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pipeline.config import explain
 from pipeline.library.library import Library
 from pipeline.shards.corpus import Tally
+from pipeline.shards.realised import Realised
 from pipeline.shards.reader import iter_rows, to_row
 from pipeline.validation.across import Across
 from pipeline.validation.agreement import check_agreement
@@ -25,6 +26,7 @@ from pipeline.validation.folder import (
     Manifest,
     check_counts,
     check_folder,
+    check_realised,
     check_shard,
     load_manifest,
     readable_shards,
@@ -75,6 +77,7 @@ def validate_corpus(
             findings.add([Finding("shard-readable", shard.path, " ".join(str(error).split())[:300])])
     findings.add(checker.across.finish())
     findings.add(check_counts(manifest, checker.tallies))
+    findings.add(check_realised(manifest, checker.realised))
     return findings
 
 
@@ -86,6 +89,7 @@ class _Checker:
         self.findings = Findings(Extent(), self.stems.counts)
         self.across = Across()
         self.tallies: dict[str, Tally] = defaultdict(Tally)
+        self.realised = Realised(manifest.recipe)
         self._manifest = manifest
 
     def check(self, record: dict[str, Any], split: str, where: str) -> None:
@@ -128,6 +132,7 @@ class _Checker:
         add(disagreements)
         if any(finding.rule == "plan-steps" for finding in disagreements):
             return
+        self.realised.add(row)
         add(check_tasks(stream))
         add(self.stems.check(stream))
         add(self.across.add_stream(stream, pcm))

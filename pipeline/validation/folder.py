@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline.config import explain, resolved_sha256
 from pipeline.errors import BadInput
 from pipeline.shards.corpus import Tally
+from pipeline.shards.realised import Realised, broken_gates
 from pipeline.shards.schema import QUARANTINE_SCHEMA, SCHEMA
 from pipeline.timing import to_seconds
 from pipeline.validation.findings import Finding
@@ -64,6 +65,7 @@ class Manifest(_Model):
     licences: dict[str, int]
     foreground_sources: dict[str, int]
     quarantined: int
+    realised: dict[str, Any] | None = None
 
     def shards(self) -> Iterator[tuple[str, ShardEntry]]:
         """(split, shard) in manifest order."""
@@ -166,6 +168,23 @@ def check_counts(manifest: Manifest, tallies: dict[str, Tally]) -> Iterator[Find
     ):
         if said != counted:
             yield Finding("manifest-counts", f"manifest.json {name}", f"{said!r}; counted {counted!r}")
+
+
+def check_realised(manifest: Manifest, realised: Realised) -> Iterator[Finding]:
+    """The recipe's gates, and what the manifest says of the distributions, against what the rows have."""
+    report = realised.report()
+    for name, why in broken_gates(manifest.recipe, report):
+        yield Finding(f"gate-{name}", "manifest.json recipe.gates.max_drift", why)
+    if manifest.realised is None or realised.rows != manifest.rows:
+        return
+    said, came = manifest.realised["distributions"], report["distributions"]
+    for name in sorted({*said, *came}):
+        one, other = ({k: d.get(name, {}).get(k) for k in ("n", "mean", "drift")} for d in (said, came))
+        if one["n"] != other["n"] or abs(one["mean"] - other["mean"]) > 1e-3 or abs(one["drift"] - other["drift"]) > 0.01:
+            yield Finding("manifest-realised", f"manifest.json realised {name}", f"{one}; the rows have {other}")
+    if manifest.realised["reuse"] != report["reuse"]:
+        detail = f"{manifest.realised['reuse']}; the rows have {report['reuse']}"
+        yield Finding("manifest-realised", "manifest.json realised reuse", detail)
 
 
 def _hours(tally: Tally) -> float:

@@ -8,11 +8,14 @@ generator) is counted; for those the energy check of every foreground event rema
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import cast, get_args
 
 import numpy as np
+from scipy.signal import oaconvolve
 
 from pipeline.annotation.audit import audit
+from pipeline.composition.mix import unit_room
 from pipeline.composition.seams import hann_rise
 from pipeline.composition.timeline import crossfade_samples
 from pipeline.conditioning.tfjp import Profile
@@ -22,6 +25,7 @@ from pipeline.grounding.verify import VERIFIER
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
 from pipeline.loudness import gain, hull
+from pipeline.rooms import load_rooms
 from pipeline.sounds import Conditioner, Sound
 from pipeline.speaking import Cut, paused
 from pipeline.synthesis.espeak import EspeakEngine
@@ -64,9 +68,18 @@ class StemChecker:
         self._condition = Conditioner(recipe.conditioning, None if library is None else library.conditioned)
         self._fade = crossfade_samples(recipe.composition)
         self._speech = EspeakEngine()
+        path = recipe.composition.room_ir
+        rooms = load_rooms(path) if path is not None and Path(path).exists() else ()
+        self._rooms = {room.sha256: unit_room(room.samples) for room in rooms}
 
     def check(self, stream: Stream) -> Iterator[Finding]:
         """Every event of one stream that can be rendered again."""
+        room = stream.provenance.room
+        response = None if room is None else self._rooms.get(room.sha256)
+        if room is not None and response is None:
+            self.counts.energy += len(stream.row.events)
+            yield from self._facts(stream)
+            return
         stems: dict[int, np.ndarray] = {}
         for i in range(len(stream.row.events)):
             try:
@@ -78,7 +91,9 @@ class StemChecker:
                 self.counts.energy += 1
                 continue
             yield from _same_conditioning(stream, i, sound)
-            stems[i] = self._levelled(sound, stream.row.events[i])
+            stem = self._levelled(sound, stream.row.events[i])
+            # Within its interval; its decay beyond goes unchecked.
+            stems[i] = stem if response is None else oaconvolve(stem, response)[: len(stem)]
         fixed: dict[int, np.ndarray] = {}
         for i, stem in stems.items():
             event = stream.row.events[i]
