@@ -55,6 +55,7 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML recipe.")]
 LibraryFolder = Annotated[Path, typer.Argument(metavar="LIB", help="A folder that `library import` made.")]
 CorpusFolder = Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder that `build` made.")]
+Format = Literal["audio-interaction", "webdataset", "lhotse", "nemo", "jams", "hub"]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
 EncoderName = Annotated[str, typer.Option(help="lexical, minilm or clap.")]
 INTERRUPTED = 130
@@ -197,6 +198,8 @@ def library_import(
             source,
             out_folder,
             layout=cast("Layout", layout),
+            protect=protect or (),
+            drop_duplicates=drop_duplicates,
             on_progress=lambda done, total: on_progress("imported", done, total),
         )
     left_out = [*report.rejected, *report.duplicates]
@@ -426,6 +429,41 @@ def view(
     out.print(str(page))
     if browser:
         webbrowser.open(page.resolve().as_uri())
+
+
+@app.command()
+def export(
+    corpus: CorpusFolder,
+    format: Annotated[Format, typer.Option(help="What to write.")],
+    out_folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for it.")],
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Hugging Face tokenizer: audio-interaction gets token rows too.")
+    ] = None,
+    system_prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="Of the token rows.")] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Place replies as the released script does, its faults included.")
+    ] = False,
+) -> None:
+    """Write a corpus for other tools; `hub` is a dataset repository ready to push."""
+    from flows.export import tokenizer as opened
+    from pipeline.shards.exporters import export as write
+
+    if format != "audio-interaction" and (tokenizer or system_prompt or reference):
+        raise BadInput(f"--tokenizer, --system-prompt and --reference belong to audio-interaction, not to {format!r}")
+    if tokenizer is None and (system_prompt or reference):
+        raise BadInput("--system-prompt and --reference shape token rows; pass --tokenizer DIR too")
+    tokenize = None if tokenizer is None else opened(tokenizer, system_prompt, reference=reference)
+    with _stages() as on_progress:
+        exported = write(
+            corpus,
+            out_folder,
+            format,
+            tokenize=tokenize,
+            on_progress=lambda done, total: on_progress("exported", done, total),
+        )
+    for reason in exported.left_out:
+        err.print(f"[yellow]without tokens[/] {escape(reason)}")
+    out.print(f"{exported.rows} streams as {format} -> {out_folder}")
 
 
 @app.command()
