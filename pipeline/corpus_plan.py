@@ -31,7 +31,7 @@ from pipeline.library.encoders import Encoder
 from pipeline.library.library import Library
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.model import ModelScenes, speakable, write_replies
-from pipeline.planning.streams import plan_stream
+from pipeline.planning.streams import plan_stream, read_texts
 from pipeline.seeds import derive, rng
 from pipeline.shards.corpus import Quarantined
 from pipeline.shards.writer import write_atomically
@@ -171,8 +171,9 @@ def plan_corpus(
     rejected: list[Quarantined] = []
     done = 0
     by_split = apportion(recipe.splits, wanted)
-    slots = (slot for split, rows in by_split.items() for slot in slots_of(recipe, split, rows))
+    slots = slots_of(recipe, by_split)
     threads = crew.threads if crew.takes("planner", "refiner", "auditor", "responder", "rewriter") else 0
+    read_texts()
     drafted = in_order(functools.partial(_draft, recipe, pools, crew), slots, threads=threads)
     with contextlib.closing(drafted):
         for split, rows in by_split.items():
@@ -204,13 +205,14 @@ def read_units(path: Path) -> Iterator[Unit]:
             yield Unit.model_validate_json(line)
 
 
-def slots_of(recipe: Recipe, split: str, rows: int) -> Iterator[_Slot]:
-    """The units of a split in order; a pair takes two rows."""
-    first_row = 0
-    for sub_task, paired in _order(recipe, split, rows):
-        ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
-        first_row += len(ids)
-        yield _Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"))
+def slots_of(recipe: Recipe, by_split: Mapping[str, int]) -> Iterator[_Slot]:
+    """The units of every split in order; a pair takes two rows."""
+    for split, quota in quotas(recipe.mixture, by_split).items():
+        first_row = 0
+        for sub_task, paired in _order(recipe, split, quota):
+            ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
+            first_row += len(ids)
+            yield _Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"))
 
 
 def _draft(
@@ -463,10 +465,23 @@ def _annotation(clip: Clip, judged: Audit) -> Annotation:
     )
 
 
-def _order(recipe: Recipe, split: str, rows: int) -> list[tuple[str, bool]]:
+def quotas(mixture: Mapping[str, float], by_split: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Rows per split and sub-task; what rounding owes a sub-task in one split it gets in the next."""
+    total = sum(mixture.values())
+    owed = dict.fromkeys(mixture, 0.0)
+    found: dict[str, dict[str, int]] = {}
+    for split, rows in by_split.items():
+        owed = {task: owed[task] + rows * weight / total for task, weight in mixture.items()}
+        due = {task: max(0.0, owed[task]) for task in mixture}
+        found[split] = apportion(due if any(due.values()) else mixture, rows)
+        owed = {task: owed[task] - found[split][task] for task in mixture}
+    return found
+
+
+def _order(recipe: Recipe, split: str, quota: Mapping[str, int]) -> list[tuple[str, bool]]:
     """The split's sub-tasks in shuffled order, each with whether it is a pair (which takes two rows)."""
     slots: list[tuple[str, bool]] = []
-    for sub_task, count in apportion(recipe.mixture, rows).items():
+    for sub_task, count in quota.items():
         share = recipe.pairs if ABILITY_OF[sub_task] == "proactive_response" else 0.0
         pairs = round(count * share / 2)
         slots += [(sub_task, True)] * pairs + [(sub_task, False)] * (count - 2 * pairs)

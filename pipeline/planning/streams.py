@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
 from types import MappingProxyType
 
 import numpy as np
 
 from pipeline.errors import BadInput, SceneRejected
+from pipeline.planning import banks
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.blocks import Auditor, Task
 from pipeline.planning.mixed import with_guests
 from pipeline.planning.moves import Script, perform
 from pipeline.planning.scripted import ScenePlanner, plan_scene
+from pipeline.planning.settings import recognise
 from pipeline.planning.tasks.agent import (
     emotion_aware_reply,
     environment_aware_reply,
@@ -75,6 +78,14 @@ CHINESE = frozenset("zh_en_sentence zh_en_simultaneous mandarin_speech".split())
 
 DRAWS = 6
 """Scenes drawn from one bag before it is given up."""
+
+
+def read_texts() -> None:
+    """Read the grammar and the banks, so that threads that plan do not all read them at once."""
+    recognise("rain")
+    for file in files(banks).iterdir():
+        if file.name.endswith(".yaml"):
+            banks.bank(file.name.removesuffix(".yaml"))
 
 
 def plan_stream(
