@@ -65,7 +65,7 @@ def estimate(recipe: Recipe, limit: int | None = None) -> Estimate:
     """Foretell a build from what an earlier build of the same recipe took, else from built-in averages."""
     streams = min(recipe.streams, limit or recipe.streams)
     by_split = apportion(recipe.splits, streams)
-    scenes = sum(1 for split, rows in by_split.items() for _ in slots_of(recipe, split, rows))
+    scenes = sum(1 for _ in slots_of(recipe, by_split))
     planner = recipe.planner
     measured = reply_cache(planner).measured(recipe_sha256(recipe)) if isinstance(planner, ModelPlanner) else {}
     draw = rng(recipe.seed, "estimate", "duration")

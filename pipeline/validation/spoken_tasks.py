@@ -311,7 +311,8 @@ def command(stream: Stream, sub_task: str) -> Iterator[Finding]:
 def environment(stream: Stream, sub_task: str) -> Iterator[Finding]:
     """The answer rests on what lies under the whole stream."""
     yield from spoken_answers(stream, sub_task)
-    roles = [stream.row.events[event].role for event in stream.targets_of(sub_task)]
+    steps = {event for event, _ in stream.steps()}
+    roles = [stream.row.events[event].role for event in stream.provenance.targets if event not in steps]
     if not roles or set(roles) != {"ambient"}:
         yield stream.finding("environment-evidence", f"the answer rests on {roles}, expected what is ambient")
 

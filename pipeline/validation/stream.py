@@ -45,9 +45,9 @@ class Stream:
         return [e for e, step in self.steps_of(sub_task) if step.source == "speech" and step.reply is not None]
 
     def targets_of(self, sub_task: str) -> list[int]:
-        """Events that a sub-task's instruction or question is about; what lies under the stream is anybody's."""
-        own = dict(self.steps())
-        return sorted(e for e in self.provenance.targets if e not in own or own[e].sub_task == sub_task)
+        """Foreground events that a sub-task's instruction or question is about."""
+        own = {event for event, _ in self.steps_of(sub_task)}
+        return sorted(own & set(self.provenance.targets))
 
     def speech(self, event: int) -> SpeechRecord | None:
         """Voice and words of a spoken event."""
