@@ -32,6 +32,7 @@ from pipeline.grounding.verify import VERIFIER, Evidence, RuleVerifier, Target, 
 from pipeline.language.crew import Crew, SceneCrew, rejection
 from pipeline.library.library import Library
 from pipeline.rooms import Room
+from pipeline.planning.blocks import beside
 from pipeline.seeds import rng
 from pipeline.sounds import Conditioner, Sound, profile_of
 from pipeline.speaking import (
@@ -268,7 +269,7 @@ def _ground(
     def verify(target: Target, evidence: Evidence) -> Verdict:
         verdict = verifier(target, evidence)
         if verdict.verdict == "accept" and tools.crew.takes("auditor"):
-            judged = _audit(evidence.caption, evidence.tags, plan, tools, crew)
+            judged = _audit(evidence.caption, evidence.tags, plan, index, tools, crew)
             if judged.label != _expected(step):
                 return Verdict("reject", f"audit: {judged.label}, {_expected(step)} is wanted: {judged.reason}")
         return verdict
@@ -295,11 +296,13 @@ def _expected(step: Step | None) -> AuditLabel:
     return "respond" if step is not None and step.decision == "respond" and step.criterion is not None else "silent"
 
 
-def _audit(caption: str, tags: Sequence[str], plan: StreamPlan, tools: Tools, crew: SceneCrew) -> Audit:
-    """The judgement of one sound in its scene, by the recipe's auditor."""
-    names = tuple(e.name for e in plan.scene.sub_events)
+def _audit(
+    caption: str, tags: Sequence[str], plan: StreamPlan, index: int, tools: Tools, crew: SceneCrew
+) -> Audit:
+    """The judgement of one sound in the place of a sub-event, by the recipe's auditor."""
+    near = beside(plan.scene, index)
     auditor = ModelAuditor(crew)
-    return auditor(caption, tags, scenario=plan.scene.scenario, neighbours=names, policy=tools.recipe.policy)
+    return auditor(caption, tags, scenario=plan.scene.scenario, neighbours=near, policy=tools.recipe.policy)
 
 
 def _parts(plan: StreamPlan, grounded: Sequence[Grounded], spoken: Sequence[Spoken], tools: Tools) -> tuple[Part, ...]:
@@ -600,7 +603,8 @@ def _audits(draft: Draft, tools: Tools, crew: SceneCrew) -> list[AuditRecord]:
     for i, part in enumerate(draft.parts):
         if isinstance(part.made_of, Spoken):
             continue
-        judged = _audit(part.made_of.material.caption, part.made_of.material.tags, plan, tools, crew)
+        index = plan.scene.sub_events.index(part.made_of.target.sub_event)
+        judged = _audit(part.made_of.material.caption, part.made_of.material.tags, plan, index, tools, crew)
         expected = _expected(plan.steps[i] if i < len(plan.steps) else None)
         # What was grounded for one side of a pair may be heard otherwise beside the other side's cue.
         if tools.crew.takes("auditor") and judged.label != expected:

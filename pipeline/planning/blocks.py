@@ -268,21 +268,24 @@ def _unfit(task: Task, planned: PlannedScene, sounds: set[str]) -> tuple[int, st
 
 
 def judge(task: Task, scene: ScenePlan, refinements: Sequence[Refinement], index: int) -> AuditLike:
-    """The audit of one sub-event in its scene, with the foreground sub-events before and after as neighbours."""
-    order = foreground(scene)
-    beside: list[str] = []
-    if index in order:
-        place = order.index(index)
-        beside = [
-            _itself(scene.sub_events[i].brief_description) for i in order[max(0, place - 1) : place + 2] if i != index
-        ]
+    """The audit of one sub-event in its scene."""
     return task.audit(
         _itself(scene.sub_events[index].brief_description),
         refinements[index].accept_tags,
         scenario=scene.scenario,
-        neighbours=beside,
+        neighbours=beside(scene, index),
         policy=task.recipe.policy,
     )
+
+
+def beside(scene: ScenePlan, index: int) -> list[str]:
+    """What is heard right before and after a foreground sub-event, as the audit takes it; nothing for one beneath."""
+    order = foreground(scene)
+    if index not in order:
+        return []
+    place = order.index(index)
+    near = order[max(0, place - 1) : place + 2]
+    return [_itself(scene.sub_events[i].brief_description) for i in near if i != index]
 
 
 def _itself(description: str) -> str:

@@ -30,7 +30,6 @@ def labels_of(events, *, num_chunks=100, delay=None, seed=0):
         num_chunks=num_chunks,
         onset_delay_chunks=delay or Const(value=0),
         translation_delay_chunks=delay or Const(value=0),
-        translation_delay_chunks=Const(value=0),
         scene_type="kitchen",
         rng=np.random.default_rng(seed),
     )

@@ -34,8 +34,9 @@ CLIPS = {  # caption: (seconds, seconds of one occurrence, sustained)
     "a glass shatters on stone": (1.5, 1.5, False),
     "fire crackling": (5.0, None, True),
 }
-RECIPE = Recipe()
-SEEDS = st.integers(0, 80)
+ALONE = {"mixed": 0, "p_history": 0, "p_proactive": 0}
+RECIPE = Recipe.model_validate(ALONE)
+SEEDS = st.integers(0, 30)
 
 
 def annotation(caption: str, copy: int = 0) -> Annotation:
@@ -158,7 +159,8 @@ def test_each_target_gets_the_running_count(seed: int) -> None:
     assert 2 <= len(steps) <= 5
     assert [s.index for s in steps] == list(stream.targets)
     assert all(s.single_occurrence and s.source == "event" for s in steps)
-    assert stream.steps[0].source == "speech"
+    (instruction,) = (i for i, s in enumerate(stream.steps) if s.source == "speech")
+    assert instruction < answered(stream)[0]
     numbers = bank("instructions")["numbers"]["en"]
     said = [re.findall("|".join(numbers[1:]), s.reply.text.lower())[-1] for s in steps if s.reply]
     assert said == numbers[1 : len(steps) + 1]
@@ -172,8 +174,8 @@ def test_each_target_gets_the_running_count(seed: int) -> None:
 def test_an_alert_comes_once_after_the_instruction(seed: int) -> None:
     (stream,) = plan("alert_on_event", seed)
     (only,) = answered(stream)
-    assert only > 0
-    assert stream.steps[0].source == "speech"
+    (instruction,) = (i for i, s in enumerate(stream.steps) if s.source == "speech")
+    assert instruction < only
     assert stream.steps[only].index == stream.targets[0]
     target = name_of(stream, stream.targets[0])
     assert [name_of(stream, i) for i in range(len(stream.scene.sub_events))].count(target) == 1
@@ -220,8 +222,8 @@ def test_a_question_comes_after_its_evidence(seed: int) -> None:
 
 
 def test_verified_silence_is_drawn_per_stream() -> None:
-    quiet = Recipe(p_silent=1.0)
-    loud = Recipe(p_silent=0.0)
+    quiet = RECIPE.model_copy(update={"p_silent": 1.0})
+    loud = RECIPE.model_copy(update={"p_silent": 0.0})
     for seed in range(10):
         (verified,) = plan_with(quiet, "natural_hazard", seed)
         assert {s.decision for s in verified.steps} == {"respond", "silent"}
@@ -242,7 +244,7 @@ def texts_of(stream: StreamPlan) -> list[str]:
 
 @pytest.mark.parametrize("sub_task", sorted(TASKS))
 def test_texts_vary(sub_task: str) -> None:
-    texts = [" ".join(texts_of(plan(sub_task, seed)[0])) for seed in range(81)]
+    texts = [" ".join(texts_of(plan(sub_task, seed)[0])) for seed in range(31)]
     assert all(texts)
     assert len(set(texts)) > 0.45 * len(texts)
 
@@ -252,7 +254,7 @@ def test_texts_vary(sub_task: str) -> None:
 )
 def test_chinese_streams_speak_chinese(sub_task: str) -> None:
     for seed in range(8):
-        (stream,) = plan_with(Recipe(languages=("zh",)), sub_task, seed)
+        (stream,) = plan_with(RECIPE.model_copy(update={"languages": ("zh",)}), sub_task, seed)
         assert stream.language == "zh"
         for text in texts_of(stream):
             assert re.search(r"[\u4e00-\u9fff]", text)
@@ -261,7 +263,7 @@ def test_chinese_streams_speak_chinese(sub_task: str) -> None:
 
 def test_short_and_long_recipes_give_short_and_long_scenes() -> None:
     def foreground_s(seconds: float) -> float:
-        recipe = Recipe.model_validate({"scene": {"duration_s": seconds}})
+        recipe = Recipe.model_validate({**ALONE, "scene": {"duration_s": seconds}})
         streams = [plan_with(recipe, "natural_hazard", seed)[0] for seed in range(10)]
         return sum(e.rough_duration_s for s in streams for e in s.scene.sub_events if e.role == "foreground") / 10
 
@@ -282,10 +284,9 @@ def test_an_auditor_that_hears_danger_everywhere_leaves_nothing_to_plan() -> Non
         plan_stream("count_events", BAG, recipe=RECIPE, rng=rng(0, "x", "planning"), audit=alarmed)
 
 
-@pytest.mark.parametrize(("sub_task", "pair"), [("read_speech", False), ("count_events", True)])
-def test_what_cannot_be_planned_is_refused_by_name(sub_task: str, pair: bool) -> None:
-    with pytest.raises(BadInput, match=sub_task):
-        plan(sub_task, 0, pair=pair)
+def test_only_proactive_streams_come_as_pairs() -> None:
+    with pytest.raises(BadInput, match="count_events"):
+        plan("count_events", 0, pair=True)
 
 
 # -- the banks ---------------------------------------------------------------------------------------
