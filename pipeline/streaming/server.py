@@ -119,7 +119,7 @@ class Server:
         except ConnectionClosed:
             pass
         except BadInput as error:  # an address that asks for the impossible
-            await connection.close(POLICY_VIOLATION, str(error)[:120])
+            await connection.close(POLICY_VIOLATION, _short(error))
         finally:
             self.live -= 1
 
@@ -138,7 +138,7 @@ class Server:
         for outcome in outcomes:
             if isinstance(outcome, StreamAudioError):
                 await _send(connection, [dialect.fail(str(outcome))])
-                await connection.close(POLICY_VIOLATION, str(outcome)[:120])
+                await connection.close(POLICY_VIOLATION, _short(outcome))
             elif isinstance(outcome, TimeoutError):
                 await connection.close(POLICY_VIOLATION, "idle")
             elif isinstance(outcome, Exception) and not isinstance(outcome, ConnectionClosed):
@@ -259,6 +259,11 @@ async def _send(connection: ServerConnection, messages: Iterable[Message]) -> No
     with contextlib.suppress(ConnectionClosed):
         for message in messages:
             await connection.send(json.dumps(message, ensure_ascii=False))
+
+
+def _short(error: Exception) -> str:
+    """What fits into a close frame: 123 bytes."""
+    return str(error).encode()[:120].decode(errors="ignore")
 
 
 def _page() -> Response:

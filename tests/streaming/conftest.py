@@ -101,7 +101,7 @@ def tiny(tiny_folder: Path) -> Model:
 
 
 def talk(logits: torch.Tensor, state: State) -> int:
-    """Of the tokens that may stand there one that the logits choose: emotion, words, and the end after 12 ids at most."""
+    """Of the tokens that may stand there one that the logits choose; a reply ends after 12 ids at most."""
     if state.phase == LISTENING:
         # Two logits that noise moves past one another: those of the control tokens are far apart at random.
         return TEXT_BEGIN if logits[8] > logits[4] else KEEP_SILENCE

@@ -35,8 +35,8 @@ def test_blocks_do_not_show(rate: int, seed: int, cuts: list[int]) -> None:
     np.testing.assert_array_equal(np.stack(whole), np.stack(cut))
 
 
-def test_single_samples_and_one_minute(rng: np.random.Generator = np.random.default_rng(0)) -> None:
-    samples = rng.uniform(-1, 1, 13_000).astype(np.float32)
+def test_single_samples_and_one_minute() -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, 13_000).astype(np.float32)
     one_by_one = chunks_of(samples, 16_000, list(range(1, len(samples))))
     np.testing.assert_array_equal(np.concatenate(one_by_one)[: len(samples)], samples)
     minute = np.resize(samples, 48_000 * 60)
@@ -65,7 +65,7 @@ def test_refused_with_a_reason() -> None:
             Intake(rate)
     for samples in (np.zeros(4), np.zeros((2, 2, 2), np.float32), np.zeros((3, 0), np.float32)):
         with pytest.raises(BadInput, match="cannot be heard"):
-            intake.push(samples)
+            intake.push(samples)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="NaN or infinite"):
         intake.push(np.array([0.1, np.nan], np.float32))
     with pytest.raises(BadInput, match="divide 16-bit integers"):

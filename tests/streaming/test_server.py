@@ -1,0 +1,347 @@
+"""The WebSocket server over loopback: what clients get, and what they cannot break."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from pipeline.streaming.checkpoint import Model
+from pipeline.streaming.server import Limits, Server
+from pipeline.streaming.session import Session
+from tests.streaming.conftest import noise, talk
+
+Client = Callable[..., Any]
+
+
+def pcm(chunks: np.ndarray) -> bytes:
+    return (chunks.ravel() * 32767).astype("<i2").tobytes()
+
+
+@pytest.fixture(scope="module")
+def serving(tiny: Model) -> Callable[..., Any]:
+    """`async with serving(limits) as (server, client)`: a server on a free port and how to connect to a path of it.
+    Afterwards neither sessions, tasks nor threads are left."""
+
+    def make(prompt: str | None, number: int) -> Session:
+        return Session(tiny, system_prompt=prompt or "abc", draw_with=talk, eviction="sliding")
+
+    @contextlib.asynccontextmanager
+    async def open_server(limits: Limits | None = None) -> AsyncIterator[tuple[Server, Client]]:
+        server, tasks = Server(make, limits=limits, name="tiny"), asyncio.all_tasks()
+        threads = set(threading.enumerate())
+        async with server.listening("127.0.0.1", 0) as (host, port):
+
+            def client(path: str, **options: Any) -> connect:
+                return connect(f"ws://{host}:{port}{path}", compression=None, **options)
+
+            yield server, client
+            for _ in range(200):
+                if not server.live:
+                    break
+                await asyncio.sleep(0.02)
+            assert server.live == 0
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == tasks
+        assert {thread for thread in set(threading.enumerate()) - threads if thread.is_alive()} == set()
+
+    return open_server
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(work, 60))
+
+
+async def everything(client: ClientConnection) -> list[dict[str, Any]]:
+    """What comes until the connection is closed, however that happens."""
+    got = []
+    with contextlib.suppress(ConnectionClosed):
+        async for message in client:
+            got.append(json.loads(message))
+    return got
+
+
+def test_a_stream_is_answered_as_by_a_session(serving: Any, tiny: Model) -> None:
+    chunks = np.round(noise(8) * 32767).astype(np.float32) / 32768
+    session = Session(tiny, system_prompt="abc", draw_with=talk)
+    state, wanted = session.start(), []
+    for chunk in chunks:
+        decision, state = session.step(chunk, state)
+        wanted.append(decision)
+
+    async def work() -> list[dict[str, Any]]:
+        async with serving() as (_, client), client("/v1/stream") as connection:
+            data = (chunks.ravel() * 32768).astype("<i2").tobytes()
+            got = []
+            # One chunk at a time, each answered before the next: nothing is drained.
+            for index in range(8):
+                await connection.send(data[index * 12_800 : index * 12_800 + 5_000])
+                await connection.send(data[index * 12_800 + 5_000 : (index + 1) * 12_800])
+                while (message := json.loads(await connection.recv()))["type"] != "decision":
+                    got.append(message)
+                got.append(message)
+            await connection.send('{"type": "end"}')
+            return got + await everything(connection)
+
+    messages = run(work())
+    assert messages[0] == {"type": "session", "rate": 16_000, "channels": 1, "chunk_ms": 400}
+    decisions = [message for message in messages if message["type"] == "decision"]
+    assert [tuple(d["token_ids"]) for d in decisions] == [d.token_ids for d in wanted]
+    assert [d["text"] for d in decisions] == [d.text for d in wanted]
+    assert messages[-1]["type"] == "done"
+    assert messages[-1]["latency"]["chunks"] == 8
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 1), (8_000, 1)])
+def test_other_rates_and_channels(serving: Any, rate: int, channels: int) -> None:
+    async def work() -> list[dict[str, Any]]:
+        async with serving() as (_, client), client(f"/v1/stream?rate={rate}&channels={channels}") as connection:
+            await connection.send(bytes(2 * rate * channels))  # one second
+            await connection.send('{"type": "end"}')
+            return await everything(connection)
+
+    messages = run(work())
+    assert sum(message["type"] == "decision" for message in messages) == 3
+
+
+@pytest.mark.parametrize("beta", [True, False])
+def test_realtime_events(serving: Any, beta: bool) -> None:
+    """What Pipecat and TEN-Agent wait for: created, updated, deltas that join to the text, done."""
+
+    async def work() -> list[dict[str, Any]]:
+        headers = {"OpenAI-Beta": "realtime=v1"} if beta else {}
+        async with serving() as (_, client), client("/v1/realtime", additional_headers=headers) as connection:
+            audio = {"input": {"format": {"type": "audio/pcm", "rate": 16_000}}}
+            update = {"type": "session.update", "session": {"instructions": "cab", "audio": audio}}
+            await connection.send(json.dumps(update))
+            for chunk in noise(10):
+                block = base64.b64encode(pcm(chunk)).decode()
+                await connection.send(json.dumps({"type": "input_audio_buffer.append", "audio": block}))
+            await connection.send('{"type": "input_audio_buffer.commit"}')
+            await connection.send('{"type": "response.create"}')
+            await connection.send('{"type": "unheard.of"}')
+            got = []
+            while not any(m["type"] == "response.done" for m in got) or not any(m["type"] == "error" for m in got):
+                got.append(json.loads(await connection.recv()))
+            return got
+
+    messages = run(work())
+    kinds = [message["type"] for message in messages]
+    assert kinds[:2] == ["session.created", "session.updated"]
+    assert messages[1]["session"]["instructions"] == "cab"
+    kind = "text" if beta else "output_text"
+    reply = [m for m in messages if m.get("response_id") == "resp_1"]
+    joined = "".join(m["delta"] for m in reply if m["type"] == f"response.{kind}.delta")
+    done = next(m for m in messages if m["type"] == "response.done")
+    assert kinds.index("response.created") < kinds.index(f"response.{kind}.delta") < kinds.index("response.done")
+    assert next(m["text"] for m in reply if m["type"] == f"response.{kind}.done") == joined
+    assert done["response"]["status"] == "completed"
+    assert done["response"]["output"][0]["content"] == [{"type": kind, "text": joined}]
+    assert "unheard.of" in next(m for m in messages if m["type"] == "error")["error"]["message"]
+    assert len({m["event_id"] for m in messages}) == len(messages)
+
+
+def test_settings_stay_once_audio_was_heard(serving: Any) -> None:
+    async def work() -> dict[str, Any]:
+        async with serving() as (_, client), client("/v1/realtime") as connection:
+            block = base64.b64encode(bytes(960)).decode()
+            await connection.send(json.dumps({"type": "input_audio_buffer.append", "audio": block}))
+            await connection.send(json.dumps({"type": "session.update", "session": {"instructions": "x"}}))
+            await connection.recv()
+            return json.loads(await connection.recv())
+
+    assert "heard audio already" in run(work())["error"]["message"]
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("path", "headers", "status"),
+        [
+            ("/nowhere", {}, 404),
+            ("/v1/stream", {"Origin": "http://example.org"}, 403),
+            ("/v1/stream", {"Origin": "null"}, 403),
+        ],
+    )
+    def test_requests(self, serving: Any, path: str, headers: dict[str, str], status: int) -> None:
+        async def work() -> None:
+            async with serving() as (_, client):
+                with pytest.raises(InvalidStatus) as refused:
+                    await client(path, additional_headers=headers).__aenter__()
+                assert refused.value.response.status_code == status
+
+        run(work())
+
+    def test_a_rebound_name(self, serving: Any) -> None:
+        """A name of somebody else's that resolves to this machine."""
+
+        async def work() -> bytes:
+            async with serving() as (_, client):
+                host, port = client("/").uri.removeprefix("ws://").rstrip("/").split(":")
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(
+                    b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                )
+                answer = await reader.readline()
+                writer.close()
+                return answer
+
+        assert b" 403 " in run(work())
+
+    def test_too_many_sessions(self, serving: Any) -> None:
+        async def work() -> None:
+            async with serving(Limits(sessions=1)) as (_, client), client("/v1/stream"):
+                with pytest.raises(InvalidStatus) as refused:
+                    await client("/v1/stream").__aenter__()
+                assert refused.value.response.status_code == 503
+
+        run(work())
+
+    @pytest.mark.parametrize("query", ["rate=7", "rate=x", "channels=99", "rate=16001"])
+    def test_impossible_audio(self, serving: Any, query: str) -> None:
+        async def work() -> int | None:
+            async with serving() as (_, client), client(f"/v1/stream?{query}") as connection:
+                await everything(connection)
+                return connection.close_code
+
+        assert run(work()) == 1008
+
+    def test_a_message_that_is_too_large(self, serving: Any) -> None:
+        async def work() -> int | None:
+            async with serving(Limits(message_bytes=10_000)) as (_, client), client("/v1/stream") as connection:
+                await connection.send(bytes(10_002))
+                await everything(connection)
+                return connection.close_code
+
+        assert run(work()) == 1009
+
+    def test_a_flood_of_messages(self, serving: Any) -> None:
+        async def work() -> list[dict[str, Any]]:
+            async with serving(Limits(messages_per_s=20)) as (_, client), client("/v1/stream") as connection:
+                with contextlib.suppress(ConnectionClosed):
+                    for _ in range(200):
+                        await connection.send(b"\0\0")
+                return await everything(connection)
+
+        assert "messages a second" in run(work())[-1]["message"]
+
+    def test_silence_on_the_line(self, serving: Any) -> None:
+        async def work() -> str | None:
+            async with serving(Limits(idle_s=0.05)) as (_, client), client("/v1/stream") as connection:
+                await everything(connection)
+                return connection.close_reason
+
+        assert run(work()) == "idle"
+
+
+def test_more_audio_than_can_wait_makes_the_sender_wait(serving: Any) -> None:
+    async def work() -> list[dict[str, Any]]:
+        async with serving(Limits(waiting_chunks=2)) as (_, client), client("/v1/stream") as connection:
+            await connection.send(pcm(noise(20)))
+            await connection.send('{"type": "end"}')
+            return await everything(connection)
+
+    decisions = [m for m in run(work()) if m["type"] == "decision"]
+    assert [d["chunk"] for d in decisions] == list(range(20))
+
+
+def test_sessions_side_by_side(serving: Any) -> None:
+    async def one(client: Client, seed: int) -> list[int]:
+        async with client("/v1/stream") as connection:
+            await connection.send(pcm(noise(5, seed)))
+            await connection.send('{"type": "end"}')
+            return [m["chunk"] for m in await everything(connection) if m["type"] == "decision"]
+
+    async def work() -> None:
+        async with serving() as (_, client):
+            assert await asyncio.gather(*(one(client, seed) for seed in range(4))) == [list(range(5))] * 4
+
+    run(work())
+
+
+def test_the_page(serving: Any) -> None:
+    async def work() -> bytes:
+        async with serving() as (_, client):
+            host, port = client("/").uri.removeprefix("ws://").rstrip("/").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    answer = run(work())
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"AudioWorkletNode" in answer
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+kinds = st.sampled_from(
+    "session.update input_audio_buffer.append input_audio_buffer.commit input_audio_buffer.clear response.cancel "
+    "response.create end flush clear interrupt".split()
+)
+near_misses = st.fixed_dictionaries(
+    {"type": kinds}, optional={"session": json_values, "audio": json_values | st.just("AAAA"), "x": json_values}
+).map(json.dumps)
+anything = st.binary(max_size=40) | st.text(max_size=40) | json_values.map(json.dumps) | near_misses
+
+
+@given(
+    path=st.sampled_from(["/v1/stream", "/v1/realtime"]),
+    sent=st.lists(anything, max_size=8),
+    leave=st.sampled_from(["close", "abort"]),
+)
+@settings(max_examples=25)
+def test_a_fuzzing_client_breaks_nothing(serving: Any, path: str, sent: list[str | bytes], leave: str) -> None:
+    """Anything is sent, then the client leaves, politely or not; the next client is served."""
+
+    async def fuzz(client: Client) -> None:
+        async with client(path) as connection:
+            try:
+                for message in sent:
+                    await connection.send(message)
+            except ConnectionClosed:
+                return
+            if leave == "abort":
+                connection.transport.abort()
+
+    async def work() -> None:
+        async with serving() as (_, client):
+            await fuzz(client)
+            async with client("/v1/stream") as connection:
+                await connection.send(bytes(12_800))
+                await connection.send('{"type": "end"}')
+                assert [m["type"] for m in await everything(connection)][-1] == "done"
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\0" * 50, b"GET / HTTP/1.1\r\n\r\n", b"GET /v1/stream HTTP/1.1\r\nHost: [\r\n\r\n"]
+)
+def test_what_is_no_websocket(serving: Any, garbage: bytes) -> None:
+    async def work() -> None:
+        async with serving() as (_, client):
+            host, port = client("/").uri.removeprefix("ws://").rstrip("/").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(garbage)
+            writer.write_eof()
+            await reader.read()
+            writer.close()
+            async with client("/v1/stream") as connection:
+                assert json.loads(await connection.recv())["type"] == "session"
+
+    run(work())
