@@ -1,0 +1,219 @@
+"""A corpus for a trainer: streams in shuffled order, shared out and resumable, or any one of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+from pipeline.errors import BadInput
+from pipeline.seeds import rng
+from pipeline.shards.reader import decode, read_manifest, to_row
+from schemas.row import Row
+from schemas.tokens import TokenRow
+
+Sample = dict[str, Any]
+"""`id`; `audio` float32 (num_samples,), 16 kHz mono; `dense` bool (num_chunks,), True where a reply starts;
+`responses`, dictionaries with chunk, text, emotion, ...; with a tokenizer also `tokens`, tensors for each part."""
+Tokenize = Callable[[Row], Sequence[TokenRow]]
+_COLUMNS: Final = ("id", "num_chunks", "responses")
+_AUDIO: Final = "audio.bytes"
+
+log = logging.getLogger(__name__)
+
+
+class _Groups:
+    """The row groups of a split, each about 20 MB of audio; files are mapped, not read, and opened on first use."""
+
+    def __init__(self, corpus: Path, split: str) -> None:
+        splits = read_manifest(corpus)["splits"]
+        if split not in splits:
+            raise BadInput(f"{str(corpus)!r} has no split {split!r}; it has {', '.join(splits)}")
+        self.paths = [corpus / shard["path"] for shard in splits[split]["shards"]]
+        self._files: dict[int, pq.ParquetFile] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"paths": self.paths, "_files": {}}  # open files do not cross to a worker
+
+    def file(self, shard: int) -> pq.ParquetFile:
+        if shard not in self._files:
+            self._files[shard] = pq.ParquetFile(self.paths[shard], memory_map=True, pre_buffer=False)
+        return self._files[shard]
+
+    @cached_property
+    def sizes(self) -> list[tuple[int, int, int]]:
+        """(shard, row group in it, rows in that) of all."""
+        sizes = []
+        for shard in range(len(self.paths)):
+            metadata = self.file(shard).metadata
+            sizes += [(shard, group, metadata.row_group(group).num_rows) for group in range(metadata.num_row_groups)]
+        return sizes
+
+    def labels(self, shard: int, group: int, columns: Sequence[str] | None) -> list[dict[str, Any]]:
+        file = self.file(shard)
+        names = columns or [name for name in file.schema_arrow.names if name != "audio"]
+        return file.read_row_group(group, columns=list(names), use_threads=False).to_pylist()
+
+    def audio(self, shard: int, group: int) -> Iterator[bytes]:
+        """FLAC of one row after the other; pages behind the one asked for last are not touched."""
+        batches = self.file(shard).iter_batches(1, row_groups=[group], columns=[_AUDIO], use_threads=False)
+        return (batch.column(0).field("bytes")[0].as_py() for batch in batches)
+
+
+def _sample(record: dict[str, Any], flac: bytes) -> Sample:
+    dense = torch.zeros(record["num_chunks"], dtype=torch.bool)
+    dense[[response["chunk"] for response in record["responses"]]] = True
+    return {
+        "id": record["id"],
+        "audio": torch.from_numpy(decode(flac)),
+        "dense": dense,
+        "responses": record["responses"],
+    }
+
+
+def _tensors(part: TokenRow) -> dict[str, Any]:
+    return {
+        "first_chunk": part.first_chunk,
+        "input_ids": torch.tensor(part.input_ids),
+        "labels": torch.tensor(part.labels),
+        "stream_mask": torch.tensor(part.stream_mask),
+        "lm_mask": torch.tensor(part.lm_mask),
+        "audio_pos": torch.tensor(part.audio_pos),
+    }
+
+
+class Streams(IterableDataset[Sample]):
+    """All streams of a split once an epoch, without repeats among ranks and workers of a DataLoader.
+
+    Row groups come in shuffled order and so do the rows of each; a group (about 20 MB) is what stays in memory. The
+    state is the position: keep `state_dict()` and give it to `load_state_dict()` of an equal dataset to go on with the
+    next stream, in every worker where the loader does so (torchdata's StatefulDataLoader).
+    """
+
+    def __init__(
+        self,
+        corpus: Path | str,
+        split: str = "train",
+        *,
+        seed: int | None = 0,
+        tokenize: Tokenize | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        """
+        Args:
+            corpus: a finished corpus.
+            split: one of its splits.
+            seed: of the order; None: as stored.
+            tokenize: gives a row's token rows, e.g. `functools.partial(pipeline.annotation.tokens.tokenize, ...)`; rows
+                that it refuses are left out with a warning.
+            rank: of this process among `world_size`.
+            world_size: processes that share an epoch.
+
+        Raises:
+            BadInput: no such corpus or split.
+        """
+        super().__init__()
+        if not 0 <= rank < world_size:
+            raise BadInput(f"rank {rank!r} is not within world_size {world_size!r}; ranks count from 0")
+        self._groups = _Groups(Path(corpus), split)
+        self._seed = seed
+        self._identity = {"split": split, "seed": seed, "rank": rank, "world_size": world_size}
+        self._tokenize = tokenize
+        self._epoch = self._taken = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the beginning of an epoch; its number decides the order."""
+        self._epoch, self._taken = epoch, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where this process, or this worker, is."""
+        return {**self._share(), "epoch": self._epoch, "taken": self._taken}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind the last stream that was yielded when `state` was taken.
+
+        Raises:
+            BadInput: the state is of another split, seed or share.
+        """
+        different = [key for key, value in self._share().items() if state.get(key) != value]
+        if different:
+            raise BadInput(
+                f"the state has {different[0]} {state.get(different[0])!r}, this dataset another; use the same"
+            )
+        self._epoch, self._taken = state["epoch"], state["taken"]
+
+    def _share(self) -> dict[str, Any]:
+        info = get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        return {**self._identity, "worker": worker, "workers": workers}
+
+    def __iter__(self) -> Iterator[Sample]:
+        share, taken = self._share(), self._taken
+        order = np.arange(len(self._groups.sizes))
+        if self._seed is not None:
+            rng(self._seed, self._epoch, "read").shuffle(order)
+        first = share["rank"] * share["workers"] + share["worker"]
+        passed = 0
+        for place in order[first :: share["world_size"] * share["workers"]]:
+            shard, group, rows = self._groups.sizes[place]
+            if passed + rows > taken:
+                within = np.arange(rows)
+                if self._seed is not None:
+                    rng(self._seed, self._epoch, f"read-{place}").shuffle(within)
+                yield from self._group(shard, group, within[max(0, taken - passed) :])
+            passed += rows
+        self.set_epoch(self._epoch + 1)
+
+    def _group(self, shard: int, group: int, order: np.ndarray) -> Iterator[Sample]:
+        records = self._groups.labels(shard, group, _COLUMNS if self._tokenize is None else None)
+        flacs = list(self._groups.audio(shard, group))
+        for i in order:
+            sample = _sample(records[i], flacs[i])
+            self._taken += 1
+            if self._tokenize is not None:
+                row = to_row({**records[i], "audio": {"bytes": flacs[i]}})
+                try:
+                    sample["tokens"] = [_tensors(part) for part in self._tokenize(row)]
+                except BadInput as error:
+                    log.warning("left out: %s", error)
+                    continue
+            yield sample
+
+
+class RandomStreams(Dataset[Sample]):
+    """The streams of a split by index, in stored order."""
+
+    def __init__(self, corpus: Path | str, split: str = "train") -> None:
+        self._groups = _Groups(Path(corpus), split)
+        self._ends = np.cumsum([rows for _, _, rows in self._groups.sizes], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __getitem__(self, index: int) -> Sample:
+        return _sample(*self.stored(index))
+
+    def stored(self, index: int) -> tuple[dict[str, Any], bytes]:
+        """Labels and FLAC of one stream, not decoded.
+
+        Raises:
+            IndexError: there are not so many.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"stream {index!r} of {len(self)}")
+        place = int(np.searchsorted(self._ends, index, side="right"))
+        shard, group, rows = self._groups.sizes[place]
+        within = index - (int(self._ends[place]) - rows)
+        records = self._groups.labels(shard, group, _COLUMNS)
+        for i, flac in enumerate(self._groups.audio(shard, group)):
+            if i == within:
+                return records[within], flac
+        raise BadInput(f"{str(self._groups.paths[shard])!r} has fewer rows than it says; validate the corpus")
