@@ -22,8 +22,6 @@ from schemas.row import Row
 @pytest.fixture(scope="module")
 def grouped(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The corpus with each row stored five times under new ids, in row groups of two."""
-    import shutil
-
     folder = tmp_path_factory.mktemp("grouped") / "corpus"
     shutil.copytree(corpus, folder)
     for shard in shard_paths(read_manifest(corpus)):
