@@ -30,8 +30,9 @@ from pipeline.library.clip import Clip
 from pipeline.library.encoders import Encoder
 from pipeline.library.library import Library
 from pipeline.planning.annotations import Annotation
-from pipeline.planning.model import ModelScenes, speakable, write_replies
+from pipeline.planning.model import ModelScenes, speakable
 from pipeline.planning.streams import plan_stream, read_texts
+from pipeline.planning.wording import look_back, write_replies
 from pipeline.seeds import derive, rng
 from pipeline.shards.corpus import Quarantined
 from pipeline.shards.writer import write_atomically
@@ -239,7 +240,7 @@ def _draft(
                 plan_scene=ModelScenes(scene_crew, unlike),
                 pair=slot.pair,
             )
-            plans = write_replies([speakable(plan, scene_crew) for plan in plans], scene_crew)
+            plans = write_replies([speakable(look_back(plan, scene_crew), scene_crew) for plan in plans], scene_crew)
         except SceneRejected as rejected:
             reason = f"{rejected.stage}: {rejected.reason}"
             continue

@@ -173,7 +173,7 @@ class ModelPlanner(EndpointConfig):
     cache: str | None = None
     """Folder or fsspec URL of the replies; None is a folder of the user's cache."""
     roles: Annotated[tuple[LanguageRole, ...], Field(min_length=1)] = LANGUAGE_ROLES
-    """What the model does; the embedded defaults do the rest. `history_review` waits for the sub-task of that name."""
+    """What the model does; the embedded defaults do the rest."""
     fallback: tuple[LanguageRole, ...] = ()
     """Roles in which the embedded default stands in where a reply stays invalid; in others the scene is rejected."""
 

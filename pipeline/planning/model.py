@@ -1,4 +1,4 @@
-"""The language model as planner, refiner, responder and rewriter, each within what the task has fixed."""
+"""The language model as planner, refiner and rewriter, within what the task has fixed."""
 
 from __future__ import annotations
 
@@ -10,31 +10,20 @@ import numpy as np
 
 from pipeline.errors import ReplyRejected
 from pipeline.language.crew import SceneCrew
-from pipeline.language.replies import opening
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.scripted import PlannedScene, SceneRequest, identify, plan_scene, refine
-from pipeline.planning.settings import CJK, Sound, grammar
+from pipeline.planning.settings import Sound, grammar
 from pipeline.planning.validator import TIME, problems
+from pipeline.planning.wording import also, in_language
 from pipeline.synthesis.kinds import words
-from schemas.language import LanguageRole
-from schemas.plan import MAX_SUB_EVENTS, MIN_SUB_EVENTS, PlannedReply, Refinement, ScenePlan, Step, StreamPlan, SubEvent
-from schemas.protocol import SILENCE_MARKER
-from schemas.roles import Refinements, Reply, Rewrite
+from schemas.plan import MAX_SUB_EVENTS, MIN_SUB_EVENTS, Refinement, ScenePlan, StreamPlan, SubEvent
+from schemas.roles import Refinements, Rewrite
 from schemas.taxonomy import EventKind
 
 MAX_SCENES = 6
 """Scenes that the model may write for one stream before the stream is given up."""
-FREE_REPLIES = frozenset(
-    {
-        "physiological_distress", "natural_hazard", "equipment_fault", "safety_signal", "alert_on_event",
-        "stay_silent_unless", "scene_description", "single_turn_qa", "multi_turn_dialogue", "hesitation_pause",
-        "barge_in", "environment_aware_reply", "emotion_aware_reply", "idle_check_in",
-    }
-)  # fmt: skip
-"""Sub-tasks whose replies the responder may word. Everywhere else the task's rule fixes the words: a running count, the
-chosen option, an acknowledged action, what was said, its translation."""
-MIN_REPLY, MAX_REPLY = {"en": 20, "zh": 8}, {"en": 400, "zh": 160}
-"""Characters of a reply that can help and still be spoken."""
+
+
 _CLEAN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?:[,;:.!?…]? [^\W\d_]+(?:['’-][^\W\d_]+)*)*[.!?…]?")
 _CLEAN_ZH = re.compile(r"[\u3400-\u9fff，。！？、；：]+")
 
@@ -220,88 +209,25 @@ def setting_of(scenario: str) -> str:
     return f"{place} {time}"
 
 
-def write_replies(plans: Sequence[StreamPlan], crew: SceneCrew) -> tuple[StreamPlan, ...]:
-    """The plans with every free reply worded by the responder; the sides of a pair share the words they share."""
-    first, *others = plans
-    worded = _worded(first, crew)
-    return (worded, *(_worded(plan, crew, like=(first, worded)) for plan in others))
-
-
-def _worded(plan: StreamPlan, crew: SceneCrew, like: tuple[StreamPlan, StreamPlan] | None = None) -> StreamPlan:
-    steps: list[Step] = []
-    heard: list[str] = []
-    openings: list[str] = []
-    wrote = False
-    for i, step in enumerate(plan.steps):
-        if like is not None and i < len(like[0].steps) and step == like[0].steps[i]:
-            step = like[1].steps[i]
-        elif step.reply is not None and step.reply.action is None and step.sub_task in FREE_REPLIES:
-            reply = _reply(plan, step, step.reply, heard, openings, crew)
-            wrote = wrote or reply is not step.reply
-            step = step.model_copy(update={"reply": reply})
-        steps.append(step)
-        heard.append(
-            f"sound: {plan.scene.sub_events[step.index].name}"
-            if step.source == "event"
-            else f"user: {plan.dialogue[step.index].text}"
-        )
-        if step.reply is not None:
-            heard.append(f"assistant: {step.reply.text}")
-            openings.append(opening(step.reply.text))
-    wrote = wrote or (like is not None and "responder" in like[1].by_model)
-    return plan.model_copy(update={"steps": tuple(steps), "by_model": _also(plan, "responder" if wrote else None)})
-
-
-def _also(plan: StreamPlan, role: LanguageRole | None) -> tuple[LanguageRole, ...]:
-    return plan.by_model if role is None or role in plan.by_model else (*plan.by_model, role)
-
-
-def _reply(
-    plan: StreamPlan, step: Step, banked: PlannedReply, heard: list[str], openings: list[str], crew: SceneCrew
-) -> PlannedReply:
-    event = (
-        plan.scene.sub_events[step.index].brief_description
-        if step.source == "event"
-        else plan.dialogue[step.index].text
-    )
-
-    def valid(reply: Reply) -> None:
-        text = reply.text.strip()
-        if bool(CJK.search(text)) != (plan.language == "zh"):
-            raise ValueError(f"the text is not in the language {plan.language!r}: write it in that language")
-        low, high = MIN_REPLY[plan.language], MAX_REPLY[plan.language]
-        if not low <= len(text) <= high or SILENCE_MARKER in text:
-            raise ValueError(f"the text has {len(text)} characters, it takes {low}-{high}: say one useful thing")
-
-    reply = crew.ask(
-        "responder",
-        Reply,
-        validate=valid,
-        language=plan.language,
-        scenario=plan.scene.scenario,
-        event=event,
-        history=heard[-12:],
-        wanted={"sub_task": step.sub_task, "criterion": step.criterion, "facts": banked.text},
-        openings=openings,
-    )
-    return banked if reply is None else PlannedReply(text=reply.text.strip(), emotion=reply.emotion)
-
-
 def speakable(plan: StreamPlan, crew: SceneCrew) -> StreamPlan:
-    """The plan with every utterance fit to be spoken; what can be spoken as it stands is not touched, nor sent."""
+    """The plan with every utterance fit to be spoken; what can be spoken as it stands is not touched, nor sent.
+
+    Where pauses, options, partial texts or a recording hang on the words, the words stay.
+    """
+    bound = {s.index for s in plan.steps if s.source == "speech" and (s.incremental or s.options)}
     dialogue = []
-    for utterance in plan.dialogue:
+    for i, utterance in enumerate(plan.dialogue):
         text = utterance.text
-        if not (_CLEAN.fullmatch(text) or _CLEAN_ZH.fullmatch(text)):
+        fixed = i in bound or utterance.pauses or utterance.clip_id is not None
+        if not (fixed or _CLEAN.fullmatch(text) or _CLEAN_ZH.fullmatch(text)):
 
             def valid(reply: Rewrite, language: str = utterance.language) -> None:
-                if bool(CJK.search(reply.text)) != (language == "zh"):
-                    raise ValueError(f"the text is not in the language {language!r}: keep its language")
+                in_language(reply.text, language)
 
             reply = crew.ask("rewriter", Rewrite, validate=valid, text=text, language=utterance.language)
             text = text if reply is None else reply.text
         dialogue.append(utterance.model_copy(update={"text": text}))
     changed = tuple(dialogue) != plan.dialogue
     return plan.model_copy(
-        update={"dialogue": tuple(dialogue), "by_model": _also(plan, "rewriter" if changed else None)}
+        update={"dialogue": tuple(dialogue), "by_model": also(plan, "rewriter" if changed else None)}
     )

@@ -73,7 +73,7 @@ def test_the_model_takes_every_role_and_the_row_says_so(server: ScriptedServer, 
         assert provenance["fallbacks"] == []
         assert "cached" not in row["provenance_json"]
         for response in row["responses"]:
-            if row["sub_task"] not in ("count_events", "sound_event_qa"):
+            if response["sub_task"] not in ("count_events", "sound_event_qa"):
                 assert response["text"].startswith("I hear")
     roles = {"scenario_planner", "event_refiner", "clip_verifier", "scene_checker", "responder", "silence_auditor"}
     assert set(asked(server)) == roles
@@ -89,6 +89,20 @@ def test_counts_and_answers_keep_the_words_that_the_task_fixed(
     assert not any(
         r["text"].startswith("I hear a sound") for row in rows(tmp_path / "corpus") for r in row["responses"]
     )
+
+
+def test_the_model_asks_about_a_turn_long_before(server: ScriptedServer, library: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(server.url, tmp_path, streams=2, mixture={"history_review": 1})
+    manifest = build(recipe, library, tmp_path / "corpus")
+    assert manifest["rows"] == 2, [q["reason"] for q in quarantine(tmp_path / "corpus")]
+    for row in rows(tmp_path / "corpus"):
+        plan = json.loads(row["plan_json"])
+        (asking,) = [step for step in plan["steps"] if step["recalls"] is not None]
+        assert "history_review" in plan["by_model"]
+        assert plan["dialogue"][asking["index"]]["text"] == "What did I begin with?"
+        told = asking["reply"]["text"].removeprefix("It was ").removesuffix(".")
+        assert told in plan["dialogue"][asking["recalls"]]["text"]
+    assert validate_corpus(tmp_path / "corpus", library=library).by_rule() == {}
 
 
 def test_a_replay_gives_the_same_bytes_without_an_endpoint(library: Path, tmp_path: Path) -> None:
@@ -120,7 +134,7 @@ def test_the_budget_stops_the_build_and_a_larger_one_resumes_it(
     server: ScriptedServer, library: Path, tmp_path: Path
 ) -> None:
     spent = []
-    for budget in (0.03, 0.06, 0.12):
+    for budget in (0.02, 0.04, 0.07):
         with pytest.raises(BudgetReached, match="raise the budget"):
             build(recipe_for(server.url, tmp_path, planner={"budget": budget}), library, tmp_path / "corpus")
         assert not (tmp_path / "corpus" / "manifest.json").exists()

@@ -329,8 +329,12 @@ def _check(_data: dict[str, Any], _: Received) -> dict[str, Any]:
 
 
 def _review(data: dict[str, Any], _: Received) -> dict[str, Any]:
-    turn = data["turns"][0]
-    return {"question": "Which was the very first thing I asked for?", "answer": str(turn)[:300], "turn_index": 0}
+    """About the first turn, by its longest word that no other turn has."""
+    turns = [turn if isinstance(turn, dict) else {"index": 0, "user": turn} for turn in data["turns"]]
+    later = " ".join(f"{turn['user']} {turn.get('assistant', '')}" for turn in turns[1:]).lower()
+    words = [word for word in re.findall(r"[^\W_]+", turns[0]["user"]) if word.lower() not in later]
+    answer = f"It was {max(words, key=len, default='nothing')}."
+    return {"question": "What did I begin with?", "answer": answer, "turn_index": turns[0]["index"]}
 
 
 def _audit(data: dict[str, Any], _: Received) -> dict[str, Any]:
