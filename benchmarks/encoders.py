@@ -1,6 +1,6 @@
 """How often an encoder finds the right class by words that do not name it.
 
-    OMP_NUM_THREADS=1 python benchmarks/encoders.py [ESC10_FOLDER] [--minilm PATH_OR_ID] [--clap PATH_OR_ID] [--json FILE]
+    python benchmarks/encoders.py [ESC10_FOLDER] [--minilm PATH_OR_ID] [--clap PATH_OR_ID] [--json FILE]
 
 ESC10_FOLDER holds ESC-10 recordings in one folder per class. The queries are five paraphrases per class that share no
 word with its name; recall@k is the share of queries with a clip of the class among the first k. Of hybrids every

@@ -14,14 +14,14 @@ from scipy.signal import stft
 
 from schemas.protocol import SAMPLE_RATE
 
-SAME_SHARE = 0.12
+SAME_SHARE = 0.06
 """Share of the shorter one's landmarks from which two recordings are one."""
 MIN_SHARED = 8
 """And at least so many of them: what has fewer is too short or too plain to be told from another."""
 
-_WINDOW, _HOP = 1_024, 256
+_WINDOW, _HOP = 1_024, 128
 _LOWEST_BIN, _HIGHEST_BIN = 10, 450  # 160 Hz to 7 kHz: what resampling and codecs keep
-_AROUND = (15, 21)  # bins, frames within which a peak is the highest
+_AROUND = (15, 41)  # bins, frames within which a peak is the highest
 _BELOW_LOUDEST_DB = 50.0
 _PEAKS_PER_S = 20
 _TARGETS = 6
@@ -32,7 +32,7 @@ _CROWDED = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """Of one recording: `hashes` (uint32) and the frames of 16 ms at which they begin (int32)."""
+    """Of one recording: `hashes` (uint32) and the frames of 8 ms at which they begin (int32)."""
 
     hashes: NDArray[np.uint32]
     frames: NDArray[np.int32]

@@ -120,7 +120,7 @@ def _updated(
     graph = not isinstance(empty, faiss.IndexFlat)
     if before and graph and type(before[0]) is type(empty) and stale <= STALE_SHARE * len(wanted):
         index, rows = before
-        kept = [known[row["clip"], row["content"]] for i, row in enumerate(wanted) if i not in set(new)]
+        kept = [known[row["clip"], row["content"]] for row in np.delete(wanted, new)]
         gone = np.ones(len(rows), bool)
         gone[kept] = False
         rows["clip"][gone] = GONE
