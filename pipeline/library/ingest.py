@@ -99,7 +99,7 @@ def import_library(
             told = Protected.read(protect)
             protected = Protected.load(folder) | told
             gate = Gate(protected)
-            barred = _barred(folder, existing, gate) if told else {}
+            barred = _barred(folder, existing, gate) if told and existing else {}
             allowed = [clip for clip in existing if clip.clip_id not in barred]
             done = _fill(folder, entries, allowed, licences, gate, max_clip_s, on_progress)
             done = replace(done, rejected=(*done.rejected, *barred.values()))
