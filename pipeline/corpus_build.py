@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -154,11 +155,11 @@ def open_tools(workplace: Workplace) -> Tools:
 
 
 def _on_one_thread() -> None:
-    import torch
     from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(1)
+    # What is loaded by now, and what will be.
     threadpool_limits(1)
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 
 def build_shard(workplace: Workplace, name: str) -> ShardReport:

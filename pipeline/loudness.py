@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy.fft
 from scipy.signal import lfilter
 
 from schemas.protocol import SAMPLE_RATE
@@ -116,11 +117,9 @@ class Meter:
 
     def add(self, samples: np.ndarray) -> np.ndarray:
         """Take in float32 samples; returns the K-weighted energy of each of their frames."""
-        import torch  # its FFT is twice as fast as scipy's
-
-        # A copy, always aligned alike: the FFT's last bits depend on it.
-        spectrum = torch.view_as_real(torch.fft.rfft(torch.from_numpy(samples).reshape(-1, FRAME_SAMPLES).clone()))
-        weighted = (spectrum.square_().flatten(1) @ torch.from_numpy(_bin_weights())).numpy()
+        # torch's FFT takes half of this one's 0.15 ms a block, but would bring 450 MB into a worker that is warm.
+        spectrum = np.asarray(scipy.fft.rfft(samples.reshape(-1, FRAME_SAMPLES), axis=1)).view(np.float32)
+        weighted = np.square(spectrum, out=spectrum) @ _bin_weights()
         low = samples.reshape(-1, _DECIMATION) @ _box()
         passed, self._state = lfilter(self._b, self._a, low, zi=self._state)
         removed = (low * low - passed * passed).reshape(-1, FRAME_SAMPLES // _DECIMATION).sum(axis=1)
