@@ -5,8 +5,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from pipeline.config import load_recipe, recipe_sha256
+from pipeline.config import explain, load_recipe, recipe_sha256
 from pipeline.errors import BadInput
 from schemas.recipe import Recipe
 
@@ -76,3 +77,54 @@ def test_any_text_loads_or_is_refused_politely(tmp_path_factory, text):
     path.write_text(text, encoding="utf-8", errors="replace")
     with contextlib.suppress(BadInput):
         load_recipe(path)
+
+
+ENDPOINT = {"kind": "openai", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
+
+
+def test_transport_and_money_are_no_part_of_the_hash() -> None:
+    one = Recipe.model_validate({"planner": ENDPOINT})
+    changed = {
+        "base_url": "http://127.0.0.1:2/v1",
+        "timeout_s": 1,
+        "concurrency": 99,
+        "max_retries": 1,
+        "breaker_failures": 9,
+        "api_key_env": "MY_API_KEY",
+        "prices": {"m": {"input_per_mtok": 1, "output_per_mtok": 1}},
+        "currency": "EUR",
+        "budget": 3,
+        "cache": "memory://replies",
+        "max_tokens_field": "max_completion_tokens",
+    }
+    assert recipe_sha256(Recipe.model_validate({"planner": ENDPOINT | changed})) == recipe_sha256(one)
+    for name, value in {
+        "model": "n",
+        "temperature": 0,
+        "seed": 1,
+        "roles": ["planner"],
+        "fallback": ["planner"],
+    }.items():
+        assert recipe_sha256(Recipe.model_validate({"planner": ENDPOINT | {name: value}})) != recipe_sha256(one)
+
+
+@pytest.mark.parametrize(
+    ("planner", "said"),
+    [
+        (ENDPOINT | {"temprature": 1}, "did you mean 'temperature'"),
+        (ENDPOINT | {"bag_sise": 3}, "did you mean 'bag_size'"),
+        ({"bag_sise": 3}, "did you mean 'bag_size'"),
+        (ENDPOINT | {"api_key_env": "sk-hunter2"}, "api_key_env"),
+        (ENDPOINT | {"api_key": "sk-hunter2"}, "unknown key"),
+        ({"kind": "openai", "model": "m", "api_key": "sk-hunter2"}, "base_url"),
+        (ENDPOINT | {"roles": ["planner"], "fallback": ["auditor"]}, "not among roles"),
+        (ENDPOINT | {"concurrency": 0}, "planner.openai.concurrency = 0"),
+        ({"kind": "hunter3"}, "planner"),
+    ],
+)
+def test_a_wrong_planner_is_explained_without_its_secrets(planner: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Recipe.model_validate({"planner": planner})
+    told = explain(caught.value, Recipe)
+    assert said in told
+    assert "hunter2" not in told

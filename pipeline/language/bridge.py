@@ -63,6 +63,7 @@ class Bridge:
 
     def close(self) -> None:
         """Give up what is in flight, and end the thread."""
+        self._stopped = EndpointDown("the build is over")
         with contextlib.suppress(asyncio.CancelledError):
             self._run(self._finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
