@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.captioning import open_captioner
 from pipeline.config import recipe_sha256
 from pipeline.corpus_plan import ShardPlan, plan_corpus, read_units, units_file
 from pipeline.errors import SceneRejected, StreamAudioError
@@ -30,7 +31,10 @@ from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally
 from pipeline.shards.realised import Realised
 from pipeline.shards.writer import write_atomically, write_shard
 from pipeline.sounds import Conditioner
-from pipeline.synthesis.espeak import EspeakEngine
+from pipeline.synthesis.asr import open_check
+from pipeline.synthesis.generators import open_generators
+from pipeline.synthesis.made import MadeCache
+from pipeline.synthesis.voices import open_speech
 from schemas.recipe import ModelPlanner, Recipe
 from schemas.row import Row
 from schemas.unit import Unit
@@ -142,13 +146,17 @@ def open_tools(workplace: Workplace) -> Tools:
     _on_one_thread()
     recipe = Recipe.model_validate_json((workplace.folder.state / "recipe.json").read_bytes())
     library = Library.open(workplace.library_path)
+    made = MadeCache.at(recipe.synthesis.cache)
     return Tools(
         recipe=recipe,
         recipe_sha256=recipe_sha256(recipe),
         grounding=with_threshold(recipe.grounding, library),
         library=library,
-        speech=EspeakEngine(),
+        speech=open_speech(recipe.speech, made),
+        check_speech=open_check(recipe.asr, made),
         condition=Conditioner(recipe.conditioning, library.conditioned),
+        generators=open_generators(recipe.synthesis, library.conditioned),
+        captioner=open_captioner(recipe, library, made, workplace.folder.state / LEDGER),
         crew=workplace.crew(recipe),
         rooms=load_rooms(recipe.composition.room_ir),
     )

@@ -26,6 +26,7 @@ from pipeline.composition.mix import Composition, NoiseTrack, compose
 from pipeline.composition.timeline import Element, Timeline, lay_out, lengthened
 from pipeline.conditioning.tfjp import Profile
 from pipeline.errors import ReplyRejected, SceneRejected
+from pipeline.grounding.captions import Captioner
 from pipeline.grounding.cascade import Grounded, Material, Reprocessed, ground
 from pipeline.grounding.model import ModelVerifier, check_scene
 from pipeline.grounding.verify import VERIFIER, Evidence, RuleVerifier, Target, Verdict, Verifier
@@ -46,8 +47,11 @@ from pipeline.speaking import (
     speech_record,
     words_in_stream,
 )
+from pipeline.synthesis.asr import SpeechCheck
+from pipeline.synthesis.generators import SoundGenerator
 from pipeline.synthesis.kinds import render
 from pipeline.synthesis.speech import SpeechEngine
+from pipeline.synthesis.spoken import REWRITER
 from pipeline.timing import to_samples, to_seconds
 from schemas import row as columns
 from schemas.language import LanguageRole
@@ -58,6 +62,7 @@ from schemas.provenance import (
     AnswerRecord,
     AuditRecord,
     ConditioningRecord,
+    GenerationRecord,
     GroundingRecord,
     PairRecord,
     Provenance,
@@ -85,7 +90,10 @@ class Tools:
     """The recipe's, with the threshold that the library learnt where the recipe gives none."""
     library: Library
     speech: SpeechEngine
+    check_speech: SpeechCheck
     condition: Conditioner
+    generators: tuple[SoundGenerator, ...]
+    captioner: Captioner
     crew: Crew
     rooms: tuple[Room, ...] = ()
 
@@ -195,7 +203,7 @@ def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -
     arranged: list[Arranged] = []
     for stream, found in zip(unit.streams, grounded, strict=True):
         draw = rng(unit.seed, 0, "speech")
-        spoken = speak_dialogue(stream.plan, tools.speech, tools.recipe.speech, draw)
+        spoken = speak_dialogue(stream.plan, tools.speech, tools.check_speech, tools.recipe.speech, draw)
         parts = _parts(stream.plan, found, spoken, tools)
         elements = _elements(stream.plan, parts, unit, tools.recipe)
         layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
@@ -268,7 +276,9 @@ def _ground(
 
     def verify(target: Target, evidence: Evidence) -> Verdict:
         verdict = verifier(target, evidence)
-        if verdict.verdict == "accept" and tools.crew.takes("auditor"):
+        # What was generated and captioned anew may be heard as something that the plan did not ask for.
+        heard_anew = evidence.captioner is not None
+        if verdict.verdict == "accept" and (heard_anew or tools.crew.takes("auditor")):
             judged = _audit(evidence.caption, evidence.tags, plan, index, tools, crew)
             if judged.label != _expected(step):
                 return Verdict("reject", f"audit: {judged.label}, {_expected(step)} is wanted: {judged.reason}")
@@ -288,6 +298,8 @@ def _ground(
         reprocess=reprocess,
         params=tools.grounding,
         rng=rng(unit.seed, index, "grounding again" if sent_back else "grounding"),
+        generators=tools.generators,
+        captioner=tools.captioner,
     )
 
 
@@ -525,7 +537,7 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
         planner=wrote("planner"),
         refiner=wrote("refiner"),
         responder=wrote("responder"),
-        rewriter=tools.crew.agent("rewriter") if "rewriter" in plan.by_model else None,
+        rewriter=_rewriter(plan, tools),
         verifier=judges("verifier", *VERIFIER),
         auditor=judges("auditor", AUDITOR_NAME, AUDITOR_VERSION),
         scene_check=None if checker is None else SceneCheckRecord(agent=checker, sent_back=draft.sent_back),
@@ -546,6 +558,7 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
             for i, part in enumerate(draft.parts)
             if (made := part.made_of.material.rendering) is not None
         ),
+        generations=tuple(_generations(draft)),
         speech=tuple(
             speech_record(i, part.made_of, part.sound, part.cuts, draft.timeline[part.key])
             for i, part in enumerate(draft.parts)
@@ -558,6 +571,27 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
         answers=tuple(_answers(draft)),
         replies=tuple(_replies(draft, _reply_rate(unit, recipe))),
     )
+
+
+def _rewriter(plan: StreamPlan, tools: Tools) -> Agent | None:
+    if "rewriter" in plan.by_model:
+        return tools.crew.agent("rewriter")
+    return Agent(name=REWRITER[0], version=REWRITER[1]) if plan.rewritten else None
+
+
+def _generations(draft: Draft) -> Iterator[GenerationRecord]:
+    """What was asked for where a service, a model or a program made the sound."""
+    for i, part in enumerate(draft.parts):
+        material = part.made_of.material
+        if material.wish is not None and material.generator is not None and material.content is not None:
+            yield GenerationRecord(
+                event=i,
+                generator=material.generator,
+                caption=material.wish.caption,
+                duration_s=material.wish.duration_s,
+                seed=material.wish.seed,
+                samples_sha256=material.content,
+            )
 
 
 def _sub_events(plan: StreamPlan) -> list[int | None]:

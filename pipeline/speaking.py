@@ -16,12 +16,13 @@ from pipeline.composition.timeline import Placement
 from pipeline.grounding.cascade import Material
 from pipeline.loudness import measure
 from pipeline.sounds import Sound
-from pipeline.synthesis.speech import Speech, SpeechEngine, WordTime
+from pipeline.synthesis.asr import SpeechCheck
+from pipeline.synthesis.speech import Speech, SpeechEngine, Voice, WordTime
 from pipeline.timing import to_samples
 from schemas.plan import Speaker, StreamPlan, Utterance
 from schemas.protocol import Emotion
-from schemas.provenance import SpeechRecord
-from schemas.recipe import SpeechParams
+from schemas.provenance import AsrRecord, SpeechRecord
+from schemas.sound_services import SpeechParams
 
 PROSODY: Mapping[Emotion, tuple[float, int]] = MappingProxyType(
     {
@@ -39,6 +40,8 @@ SPEAKERS: tuple[Speaker, ...] = ("user", "other", "television", "machine")
 TELEVISION_GAIN_DB = -6.0
 """Against the common loudness: it stands farther away."""
 RATES_WPM, PITCHES = (80, 450), (0, 99)
+SLOWER = 0.9
+"""Factor of the rate from one take to the next, for engines that say the same the same way."""
 EDGE_SAMPLES = 80
 """A pause begins and ends with a fade of 5 ms."""
 
@@ -55,6 +58,10 @@ class Spoken:
     words: tuple[WordTime, ...]
     words_estimated: bool
     prosody: str | None
+    follows: tuple[str, ...]
+    consent: str
+    take: int
+    asr: AsrRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,13 @@ class Cut:
 
 
 def speak_dialogue(
-    plan: StreamPlan, engine: SpeechEngine, params: SpeechParams, draw: np.random.Generator
+    plan: StreamPlan, engine: SpeechEngine, check: SpeechCheck, params: SpeechParams, draw: np.random.Generator
 ) -> list[Spoken]:
-    """Render the dialogue: one voice for the user, another for everybody else who speaks."""
+    """Render the dialogue: one voice for the user, another for everybody else who speaks.
+
+    Raises:
+        SceneRejected: the engine does not speak a text, or the check hears something else in every take.
+    """
     voices = engine.voices(plan.language)
     order = draw.permutation(len(voices))
     rate_wpm, pitch = (round(d.sample(draw)) for d in (params.rate_wpm, params.pitch))
@@ -78,7 +89,15 @@ def speak_dialogue(
         factor, steps = PROSODY[utterance.emotion]
         rate = int(np.clip(round(rate_wpm * factor * utterance.haste), *RATES_WPM))
         height = int(np.clip(pitch + steps, *PITCHES))
-        speech = engine.speak(utterance.text, voice, rate_wpm=rate, pitch=height, emotion=utterance.emotion)
+
+        def take(
+            n: int, u: Utterance = utterance, voice: Voice = voice, rate: int = rate, height: int = height
+        ) -> Speech:
+            slower = max(RATES_WPM[0], round(rate * SLOWER**n))
+            return engine.speak(u.text, voice, rate_wpm=slower, pitch=height, emotion=u.emotion, take=n)
+
+        checked = check(utterance.text, utterance.language, take)
+        speech = checked.speech
         material = Material(
             samples=speech.samples,
             source="spoken",
@@ -93,7 +112,20 @@ def speak_dialogue(
         )
         prosody = None if utterance.emotion == "normal" else _prosody(speech)
         spoken.append(
-            Spoken(utterance, material, voice.name, rate, height, speech.words, speech.words_estimated, prosody)
+            Spoken(
+                utterance,
+                material,
+                voice.name,
+                max(RATES_WPM[0], round(rate * SLOWER**checked.take)),
+                height,
+                speech.words,
+                speech.words_estimated,
+                prosody,
+                tuple(sorted(speech.follows)),
+                speech.voice.consent,
+                checked.take,
+                checked.record,
+            )
         )
     return spoken
 
@@ -157,6 +189,10 @@ def speech_record(event: int, spoken: Spoken, sound: Sound, cuts: Sequence[Cut],
         pitch=spoken.pitch,
         words=words_in_stream(spoken, sound, cuts, place),
         words_estimated=spoken.words_estimated,
+        asr_check=spoken.asr or "not_run",
+        take=spoken.take,
+        follows=spoken.follows,
+        consent=spoken.consent,
         speaker=spoken.utterance.speaker,
         emotion=spoken.utterance.emotion,
         prosody=spoken.prosody,

@@ -27,6 +27,7 @@ ROLES = (
     "scenario_planner",
     "event_refiner",
     "clip_verifier",
+    "clip_captioner",
     "scene_checker",
     "history_review",
     "silence_auditor",

@@ -147,3 +147,5 @@ class StreamPlan(_Frozen):
     """Who wrote the scene: the scripted planner, or a model by name."""
     by_model: tuple[LanguageRole, ...] = ()
     """What else of this plan a language model wrote."""
+    rewritten: bool = False
+    """The embedded rewriter made a text fit to be spoken."""

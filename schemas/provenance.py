@@ -56,6 +56,8 @@ class CandidateRecord(_Frozen):
     score: float | None
     verdict: Literal["accept", "reprocess", "reject"]
     reason: str
+    captioner: str | None = None
+    """Who said what is heard in it; None: its annotators, or the synthesizer that knows what it rendered."""
 
 
 class GroundingRecord(_Frozen):
@@ -90,6 +92,28 @@ class RenderingRecord(_Frozen):
     duration_s: Annotated[float, Field(gt=0, le=3600)]
 
 
+class GenerationRecord(_Frozen):
+    """One sound that a service, a model or a program made: what it was asked for, and which bytes came of it."""
+
+    event: int
+    generator: str
+    caption: str
+    duration_s: float
+    seed: int
+    samples_sha256: str
+    """Of the float32 samples at 16 kHz, before conditioning."""
+
+
+class AsrRecord(_Frozen):
+    """What a transcriber heard in the take that passed; `error` is WER, in Mandarin CER."""
+
+    by: str
+    error: float
+    max_error: float
+    longest_run: int
+    heard: str
+
+
 class SpeechRecord(_Frozen):
     """One spoken event: its voice and its words as (word, start, end) in stream samples."""
 
@@ -99,7 +123,13 @@ class SpeechRecord(_Frozen):
     pitch: int
     words: tuple[tuple[str, int, int], ...]
     words_estimated: bool
-    asr_check: str = "not_run"
+    asr_check: Literal["not_run"] | AsrRecord = "not_run"
+    take: int = 0
+    """Tries before this one that were not heard right."""
+    follows: tuple[str, ...] = ("pitch", "rate")
+    """Which of rate, pitch and emotion the engine has; the others stand here but did nothing."""
+    consent: str = ""
+    """Where a cloned speaker's consent is on record."""
     speaker: Speaker = "user"
     emotion: Emotion = "normal"
     prosody: str | None = None
@@ -165,6 +195,7 @@ class Provenance(_Frozen):
     grounding: tuple[GroundingRecord, ...]
     conditioning: tuple[ConditioningRecord, ...]
     renderings: tuple[RenderingRecord, ...]
+    generations: tuple[GenerationRecord, ...] = ()
     speech: tuple[SpeechRecord, ...]
     targets: tuple[int, ...]
     """Events (indices into the row's `events`) that the instruction or question is about."""

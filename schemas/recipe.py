@@ -20,6 +20,15 @@ from schemas.composition import CompositionParams
 from schemas.conditioning import TfjpParams
 from schemas.distributions import Choice, Const, Distribution, Uniform
 from schemas.language import LANGUAGE_ROLES, EndpointConfig, LanguageRole
+from schemas.sound_services import (
+    Asr,
+    Captions,
+    KnownCaptions,
+    NoCheck,
+    Procedural,
+    SpeechParams,
+    SynthesisParams,
+)
 from schemas.taxonomy import ABILITY_OF, SUB_TASKS, Ability, Policy
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -195,14 +204,6 @@ Planner = Annotated[
 """Who writes the scenes: `kind` says."""
 
 
-class SpeechParams(_Frozen):
-    """Who speaks the user's side."""
-
-    engine: Literal["espeak"] = "espeak"
-    rate_wpm: Distribution = Uniform(low=140, high=180)
-    pitch: Distribution = Uniform(low=35, high=65)
-
-
 MEASURED = ("duration_s", "gap_s", "overlap_s", "onset_delay_chunks", "event_snr_db", "ambient_snr_db")
 
 
@@ -220,12 +221,6 @@ class Gates(_Frozen):
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not measured; choose from {', '.join(MEASURED)}")
         return value
-
-
-class SynthesisParams(_Frozen):
-    """What makes the sounds that nobody recorded."""
-
-    generator: Literal["procedural"] = "procedural"
 
 
 def _switch(value: Any) -> Any:
@@ -285,7 +280,9 @@ class Recipe(_Frozen):
     conditioning: Annotated[TfjpParams | Literal["off"], BeforeValidator(_switch)] = TfjpParams()
     composition: CompositionParams = CompositionParams()
     speech: SpeechParams = SpeechParams()
+    asr: Asr = NoCheck()
     synthesis: SynthesisParams = SynthesisParams()
+    captions: Captions = KnownCaptions()
 
     @field_validator("mixture")
     @classmethod
@@ -305,4 +302,20 @@ class Recipe(_Frozen):
         total = sum(self.splits.values())
         if abs(total - 1) > 1e-6:
             raise ValueError(f"splits sum to {total:g}, must sum to 1; got {self.splits!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _generators_are_heard(self) -> Recipe:
+        others = [g for g in self.synthesis.generators if not isinstance(g, Procedural)]
+        if others and isinstance(self.captions, KnownCaptions):
+            raise ValueError(
+                f"synthesis.generators has {others[0].kind!r}, which does not say what its sounds are, and they are "
+                "never judged by their prompt; set captions: {kind: clap} or {kind: chat, ...}"
+            )
+        for generator in others:
+            if self.licences is not None and generator.licence not in self.licences:
+                raise ValueError(
+                    f"synthesis.generators has {generator.kind!r} under {generator.licence!r}, which is not in "
+                    f"licences {list(self.licences)!r}; state its licence or allow it"
+                )
         return self

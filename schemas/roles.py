@@ -88,6 +88,13 @@ class AuditReply(_Reply):
         return self
 
 
+class ClipCaption(_Reply):
+    """Captioner: what is heard in a clip."""
+
+    caption: Annotated[str, Field(min_length=1, max_length=400)]
+    tags: Annotated[tuple[str, ...], Field(min_length=1, max_length=6)]
+
+
 class Rewrite(_Reply):
     """Spoken-style rewriter."""
 

@@ -153,6 +153,9 @@ class ClapTags(_Frozen):
     """Zero-shot tags: the sounds of the ontology that a CLAP encoder finds nearest."""
 
     kind: Literal["clap"] = "clap"
+    checkpoint: str | None = None
+    """As for `library index --encoder clap`; null takes the encoder of the library's CLAP index."""
+    tokenizer: str | None = None
     top: Annotated[int, Field(ge=1, le=10)] = 3
     margin: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Tags whose similarity is at most this far below the best one's are given too."""

@@ -24,12 +24,13 @@ import soundfile as sf
 import yaml
 
 from pipeline.config import recipe_sha256
-from pipeline.grounding.cascade import GENERATOR, Material, Rendering
+from pipeline.grounding.cascade import Material
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library, import_library
 from pipeline.shards.schema import QUARANTINE_SCHEMA, SCHEMA
 from pipeline.sounds import Conditioner, Sound
 from pipeline.synthesis.espeak import EspeakEngine
+from pipeline.synthesis.generators import GENERATOR, Rendering
 from pipeline.synthesis.kinds import KINDS, render
 from schemas.plan import PairCue, PlannedReply, Refinement, ScenePlan, Step, StreamPlan, SubEvent, Utterance
 from schemas.provenance import (

@@ -3,53 +3,34 @@
 offer -> verify on the clip's measurements -> accept
                                            -> reprocess: shorten, condition, verify once more
                                            -> reject: next offer
-none left -> render the fallback caption, verified by the same rule
+none left -> generate from the fallback caption; what comes is captioned anew and verified by the same rule
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
-from pipeline import seeds
 from pipeline.errors import SceneRejected
+from pipeline.grounding.captions import Captioner, no_captioner
 from pipeline.grounding.verify import Evidence, Target, Verdict, Verifier
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
-from pipeline.synthesis import kinds
+from pipeline.library.segment import Measures, measure
+from pipeline.synthesis.generators import Generated, ProceduralGenerator, Rendering, SoundGenerator, Wish
 from pipeline.timing import to_samples, to_seconds
+from schemas.protocol import SAMPLE_RATE
 from schemas.provenance import CandidateRecord
 from schemas.recipe import GroundingParams
 from schemas.taxonomy import EventSource
 from schemas.unit import Offer
 
-SYNTHESIS_DRAWS = 4
-"""Variants of a generated sound that are tried; they differ in length."""
 BED_S = 20.0
 """Length of a generated bed before it is tiled."""
 LENGTH_STEP_S = 0.25
-GENERATOR = f"{kinds.name}/{kinds.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """A procedural sound by what determines it, so that a validator can make it again."""
-
-    kind: str
-    seed: int
-    duration_s: float
-
-    @property
-    def content(self) -> str:
-        """Hex digest of all that determines the samples."""
-        return hashlib.sha256(f"{GENERATOR}\x1f{self.kind}\x1f{self.seed}\x1f{self.duration_s!r}".encode()).hexdigest()
-
-    def samples(self) -> np.ndarray:
-        """float32, 16 kHz mono; always the same."""
-        return kinds.render(self.kind, seeds.rng(self.seed, self.kind, "rendering"), duration_s=self.duration_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +54,17 @@ class Material:
     rendering: Rendering | None = None
     content: str | None = None
     """Hex digest of what determines a generated sound that may come again."""
+    wish: Wish | None = None
+    """What a generator that does not know its sounds was asked for."""
+    captioner: str | None = None
+    """Who listened to it; None where its annotations or its synthesizer speak for it."""
+    measures: Measures | None = None
+    """Of a sound that nobody rendered by kind."""
+
+    @property
+    def measured(self) -> Clip | Measures | None:
+        """What is measured of it, whether it is a clip or was generated; None for a rendered or spoken one."""
+        return self.clip if self.clip is not None else self.measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +97,8 @@ def ground(
     reprocess: Reprocess,
     params: GroundingParams,
     rng: np.random.Generator,
+    generators: Sequence[SoundGenerator] = (ProceduralGenerator(),),
+    captioner: Captioner = no_captioner,
 ) -> Grounded:
     """Commit one clip to a sub-event.
 
@@ -116,12 +110,15 @@ def ground(
         reprocess: conditions a material and measures the result.
         params: duration bounds.
         rng: which occurrence or window of a clip is taken, and the generator's variant.
+        generators: what makes the sound where no offer passes, in order of preference.
+        captioner: says what is heard in sounds whose generator does not know.
 
     Raises:
         SceneRejected: no offer passed, and no generator could make the sound.
     """
     records: list[CandidateRecord] = []
-    for material in _candidates(target, offers, library, params, rng):
+    made = _made(target, generators, captioner, params, rng)
+    for material in chain((_cut(library, offer, target, rng) for offer in offers), made):
         verdict = verify(target, _evidence(material))
         records.append(_record(material, verdict))
         if verdict.verdict == "reprocess":
@@ -132,18 +129,6 @@ def ground(
             return Grounded(target, material, verdict, tuple(records))
     reasons = "; ".join(record.reason for record in records) or "nothing was offered"
     raise SceneRejected("grounding", f"{target.sub_event.name!r}: {reasons}; and no generator could make it")
-
-
-def _candidates(
-    target: Target, offers: Sequence[Offer], library: Library, params: GroundingParams, rng: np.random.Generator
-) -> Iterator[Material]:
-    """Offered clips, best first, and when they are exhausted variants of a synthesized sound."""
-    for offer in offers:
-        yield _cut(library, offer, target, rng)
-    for _ in range(SYNTHESIS_DRAWS):
-        generated = _synthesize(target, library, params, rng)
-        if generated is not None:
-            yield generated
 
 
 def _cut(library: Library, offer: Offer, target: Target, rng: np.random.Generator) -> Material:
@@ -174,8 +159,8 @@ def _shorten(material: Material, target: Target, params: GroundingParams, rng: n
     if to_seconds(len(material.samples)) <= limit_s or target.sustained:
         return material
     longest, wanted = to_samples(limit_s), to_samples(min(planned, limit_s))
-    clip = material.clip
-    fitting = [] if clip is None else _whole_occurrences(clip, longest, wanted * params.min_duration_ratio)
+    measured = material.measured
+    fitting = [] if measured is None else _whole_occurrences(measured, longest, wanted * params.min_duration_ratio)
     if fitting:
         start, end = fitting[int(rng.integers(len(fitting)))]
     else:
@@ -190,7 +175,7 @@ def _shorten(material: Material, target: Target, params: GroundingParams, rng: n
     )
 
 
-def _whole_occurrences(clip: Clip, longest: int, shortest: float) -> list[tuple[int, int]]:
+def _whole_occurrences(clip: Clip | Measures, longest: int, shortest: float) -> list[tuple[int, int]]:
     """Spans from one occurrence's start to the same or a later one's end, not longer than `longest` samples."""
     spans: list[tuple[int, int]] = []
     for i, (start, _) in enumerate(clip.occurrences):
@@ -200,56 +185,90 @@ def _whole_occurrences(clip: Clip, longest: int, shortest: float) -> list[tuple[
     return spans
 
 
-def _synthesize(
-    target: Target, library: Library, params: GroundingParams, rng: np.random.Generator
-) -> Material | None:
-    """Render the fallback caption, None where nothing resembles it; what comes out is described by what was rendered, not by the caption."""
-    planned = target.sub_event.rough_duration_s
-    sustained = True if target.sustained else None
-    # A long caption may say more than the synthesizer's few words explain; the plan's own words are plainer.
-    event, tags = target.sub_event, target.refinement.accept_tags
-    texts = (target.refinement.fallback_caption, event.brief_description.partition(",")[0], event.name)
-    matched = (kinds.match_kind(text, tags, sustained=sustained) for text in texts)
-    name = next((kind for kind in matched if kind is not None), None)
-    if name is None:
-        return None
-    kind = kinds.KINDS[name]
-    # A bed is tiled anyway; lengths in steps let one rendering serve many events.
+def _made(
+    target: Target,
+    generators: Sequence[SoundGenerator],
+    captioner: Captioner,
+    params: GroundingParams,
+    rng: np.random.Generator,
+) -> Iterator[Material]:
+    """Variants of a generated sound from each generator in turn, until one cannot make it."""
+    for generator in generators:
+        for _ in range(generator.takes):
+            wish = _wish(target, params, rng)
+            generated = generator.generate(wish)
+            if generated is None:
+                break
+            material = _material(generated, wish, target, captioner, rng)
+            if material is not None:
+                yield material
+
+
+def _wish(target: Target, params: GroundingParams, rng: np.random.Generator) -> Wish:
+    event = target.sub_event
+    planned = event.rough_duration_s
+    # A bed is tiled anyway; lengths in steps and few seeds let one sound serve many events.
     wanted_s = BED_S if target.sustained else max(LENGTH_STEP_S, round(planned / LENGTH_STEP_S) * LENGTH_STEP_S)
-    rendering = Rendering(name, int(rng.integers(params.variants)), min(wanted_s, target.max_duration_s or wanted_s))
-    samples = _rendered(rendering, library)
-    return Material(
-        samples=samples,
-        source="synthesized",
-        clip=None,
-        clip_start_sample=0,
-        clip_end_sample=len(samples),
-        caption=kind.captions[0],
-        tags=kind.tags,
-        generator=f"{GENERATOR}:{name}",
-        licence="CC0-1.0",
-        attribution=GENERATOR,
-        rendering=rendering,
-        content=rendering.content,
+    return Wish(
+        caption=target.refinement.fallback_caption,
+        tags=target.refinement.accept_tags,
+        duration_s=min(wanted_s, target.max_duration_s or wanted_s),
+        seed=int(rng.integers(params.variants)),
+        kind=target.kind,
+        sustained=target.sustained,
+        # A long caption may say more than the synthesizer's few words explain; the plan's own words are plainer.
+        plainer=(event.brief_description.partition(",")[0], event.name),
     )
 
 
-def _rendered(rendering: Rendering, library: Library) -> np.ndarray:
-    found = library.conditioned.get(rendering.content)
-    if found is None:
-        library.conditioned.put(rendering.content, samples := rendering.samples(), {})
-        return samples
-    return found[0]
+def _material(
+    generated: Generated, wish: Wish, target: Target, captioner: Captioner, rng: np.random.Generator
+) -> Material | None:
+    """A generated sound as a candidate. One that its generator does not know is measured, cut and captioned like a clip
+    of a library; None where nothing is heard in it, or nobody can say what."""
+    start, end, measures = 0, len(generated.samples), None
+    caption, tags, by = generated.caption, generated.tags, None
+    if caption is None or tags is None:
+        try:
+            measures = measure(generated.samples, rate=SAMPLE_RATE)
+        except ValueError:
+            return None
+        described = captioner(generated.samples)
+        if described is None:
+            return None
+        caption, tags, by = described.caption, described.tags, described.by
+        start, end = measures.occurrences[0][0], measures.occurrences[-1][1]
+        if target.single:
+            start, end = measures.occurrences[int(rng.integers(len(measures.occurrences)))]
+    return Material(
+        samples=generated.samples[start:end],
+        source="synthesized",
+        clip=None,
+        clip_start_sample=start,
+        clip_end_sample=end,
+        caption=caption,
+        tags=tags,
+        generator=generated.generator,
+        licence=generated.licence,
+        attribution=generated.attribution,
+        rendering=generated.rendering,
+        content=generated.content,
+        wish=None if by is None else wish,
+        captioner=by,
+        measures=measures,
+    )
 
 
 def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evidence:
-    clip = material.clip
-    starts_with_clip = clip is not None and material.clip_start_sample == clip.active_start
-    ends_with_clip = clip is not None and material.clip_end_sample == clip.active_end
+    measured = material.measured
+    starts = measured is not None and material.clip_start_sample == measured.occurrences[0][0]
+    ends = measured is not None and material.clip_end_sample == measured.occurrences[-1][1]
     inside = (
         []
-        if clip is None
-        else [o for o in clip.occurrences if o[0] >= material.clip_start_sample and o[1] <= material.clip_end_sample]
+        if measured is None
+        else [
+            o for o in measured.occurrences if o[0] >= material.clip_start_sample and o[1] <= material.clip_end_sample
+        ]
     )
     return Evidence(
         caption=material.caption,
@@ -257,13 +276,14 @@ def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evi
         source="retrieved" if material.source == "retrieved" else "synthesized",
         score=material.score,
         duration_s=to_seconds(reprocessed.num_samples if reprocessed else len(material.samples)),
-        occurrences=1 if clip is None else len(inside),
+        occurrences=1 if measured is None else len(inside),
         # Conditioning tapers both ends, so what it returns no longer starts or stops abruptly.
-        onset_cut=reprocessed is None and starts_with_clip and clip is not None and clip.onset_cut,
-        offset_cut=reprocessed is None and ends_with_clip and clip is not None and clip.offset_cut,
+        onset_cut=reprocessed is None and starts and measured is not None and measured.onset_cut,
+        offset_cut=reprocessed is None and ends and measured is not None and measured.offset_cut,
         # A continuous sound is its own floor.
-        snr_db=clip.snr_db if clip is not None and clip.track_class == "event" else None,
+        snr_db=measured.snr_db if measured is not None and measured.track_class == "event" else None,
         samples=material.samples,
+        captioner=material.captioner,
     )
 
 
@@ -274,4 +294,5 @@ def _record(material: Material, verdict: Verdict) -> CandidateRecord:
         score=material.score,
         verdict=verdict.verdict,
         reason=verdict.reason,
+        captioner=material.captioner,
     )

@@ -59,6 +59,8 @@ class Evidence:
     snr_db: float | None
     samples: np.ndarray | None = field(default=None, compare=False, repr=False)
     """float32, 16 kHz mono, for verifiers that listen."""
+    captioner: str | None = None
+    """Who listened to a generated sound and wrote its caption and tags."""
 
 
 @dataclass(frozen=True, slots=True)

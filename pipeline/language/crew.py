@@ -163,4 +163,9 @@ def open_crew(recipe: Recipe, ledger: Path, *, replay_only: bool = False) -> Cre
 
 def reply_cache(planner: ModelPlanner) -> ReplyCache:
     """The reply cache that the recipe names, or the user's own."""
-    return ReplyCache(planner.cache or str(platformdirs.user_cache_path("streamaudio-builder") / "replies"))
+    return ReplyCache(planner.cache) if planner.cache else default_replies()
+
+
+def default_replies() -> ReplyCache:
+    """The user's own reply cache."""
+    return ReplyCache(str(platformdirs.user_cache_path("streamaudio-builder") / "replies"))

@@ -16,6 +16,7 @@ from pipeline.planning.settings import Sound, grammar
 from pipeline.planning.validator import TIME, problems
 from pipeline.planning.wording import also, in_language
 from pipeline.synthesis.kinds import words
+from pipeline.synthesis.spoken import spoken_form
 from schemas.plan import MAX_SUB_EVENTS, MIN_SUB_EVENTS, Refinement, ScenePlan, StreamPlan, SubEvent
 from schemas.roles import Refinements, Rewrite
 from schemas.taxonomy import EventKind
@@ -215,7 +216,7 @@ def speakable(plan: StreamPlan, crew: SceneCrew) -> StreamPlan:
     Where pauses, options, partial texts or a recording hang on the words, the words stay.
     """
     bound = {s.index for s in plan.steps if s.source == "speech" and (s.incremental or s.options)}
-    dialogue = []
+    dialogue, by_model, by_rules = [], False, False
     for i, utterance in enumerate(plan.dialogue):
         text = utterance.text
         fixed = i in bound or utterance.pauses or utterance.clip_id is not None
@@ -225,9 +226,14 @@ def speakable(plan: StreamPlan, crew: SceneCrew) -> StreamPlan:
                 in_language(reply.text, language)
 
             reply = crew.ask("rewriter", Rewrite, validate=valid, text=text, language=utterance.language)
-            text = text if reply is None else reply.text
+            text = spoken_form(text, utterance.language) if reply is None else reply.text
+            by_model |= reply is not None and text != utterance.text
+            by_rules |= reply is None and text != utterance.text
         dialogue.append(utterance.model_copy(update={"text": text}))
-    changed = tuple(dialogue) != plan.dialogue
     return plan.model_copy(
-        update={"dialogue": tuple(dialogue), "by_model": also(plan, "rewriter" if changed else None)}
+        update={
+            "dialogue": tuple(dialogue),
+            "by_model": also(plan, "rewriter" if by_model else None),
+            "rewritten": by_rules,
+        }
     )

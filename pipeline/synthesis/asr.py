@@ -27,6 +27,7 @@ from pipeline.synthesis.speech import Speech
 from pipeline.synthesis.spoken import spoken_form
 from schemas import sound_services as recipe
 from schemas.protocol import SAMPLE_RATE
+from schemas.provenance import AsrRecord
 
 
 class Transcriber(Protocol):
@@ -58,6 +59,8 @@ class Checked:
     speech: Speech
     take: int
     score: Score | None
+    record: AsrRecord | None = None
+    """The same for the row."""
 
 
 def score(text: str, heard: str, language: str) -> Score:
@@ -111,7 +114,14 @@ class SpeechCheck:
             speech = speak(take)
             found = score(text, self.transcriber.transcribe(speech.samples, language), language)
             if found.error <= self.params.max_error and found.run <= self.params.max_run:
-                return Checked(speech, take, found)
+                record = AsrRecord(
+                    by=self.transcriber.name,
+                    error=found.error,
+                    max_error=self.params.max_error,
+                    longest_run=found.run,
+                    heard=found.heard,
+                )
+                return Checked(speech, take, found, record)
             reasons.append(f"take {take}: error {found.error:.3f}, run {found.run}, heard {found.heard[:120]!r}")
         raise SceneRejected(
             "asr_check",

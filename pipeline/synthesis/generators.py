@@ -6,6 +6,7 @@ says what its sounds are; all others leave `caption` empty, and whoever takes th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from pipeline.synthesis.service import Endpoint, Refused
 from schemas import sound_services as recipe
 from schemas.taxonomy import EventKind
 
+GENERATOR = f"{kinds.name}/{kinds.version}"
 MAX_PROMPT_CHARACTERS = 450
 """ElevenLabs takes so many; a sound needs fewer."""
 
@@ -32,6 +34,11 @@ class Rendering:
     kind: str
     seed: int
     duration_s: float
+
+    @property
+    def content(self) -> str:
+        """Hex digest of all that determines the samples."""
+        return hashlib.sha256(f"{GENERATOR}\x1f{self.kind}\x1f{self.seed}\x1f{self.duration_s!r}".encode()).hexdigest()
 
     def samples(self) -> np.ndarray:
         """float32, 16 kHz mono; always the same."""
@@ -49,6 +56,8 @@ class Wish:
     kind: EventKind = "sfx"
     sustained: bool = False
     """A bed, which goes on for its whole length."""
+    plainer: tuple[str, ...] = ()
+    """The same in fewer words, for the embedded synthesizer, which knows only few."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +71,8 @@ class Generated:
     """"name/version"."""
     licence: str
     attribution: str
+    content: str
+    """Hex digest of what determines the samples."""
     rendering: Rendering | None = None
 
 
@@ -81,22 +92,47 @@ class SoundGenerator(Protocol):
         ...
 
 
+class Renderings(Protocol):
+    """Keeps samples by key, such as a library's cache of conditioned clips."""
+
+    def get(self, key: str) -> tuple[np.ndarray, dict[str, Any]] | None: ...
+    def put(self, key: str, samples: np.ndarray, meta: dict[str, Any]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProceduralGenerator:
     """The embedded synthesizer: renders the kind that the caption names, and describes what it rendered."""
 
     takes: int = 4
+    kept: Renderings | None = None
 
     def generate(self, wish: Wish) -> Generated | None:
         """None where no kind resembles the caption."""
-        name = kinds.match_kind(wish.caption, wish.tags, sustained=True if wish.sustained else None)
+        sustained = True if wish.sustained else None
+        matched = (kinds.match_kind(text, wish.tags, sustained=sustained) for text in (wish.caption, *wish.plainer))
+        name = next((kind for kind in matched if kind is not None), None)
         if name is None:
             return None
-        rendering = Rendering(name, wish.seed, wish.duration_s)
-        kind, version = kinds.KINDS[name], f"{kinds.name}/{kinds.version}"
+        kind, rendering = kinds.KINDS[name], Rendering(name, wish.seed, wish.duration_s)
         return Generated(
-            rendering.samples(), kind.captions[0], kind.tags, f"{version}:{name}", "CC0-1.0", version, rendering
+            samples=self._samples(rendering),
+            caption=kind.captions[0],
+            tags=kind.tags,
+            generator=f"{GENERATOR}:{name}",
+            licence="CC0-1.0",
+            attribution=GENERATOR,
+            content=rendering.content,
+            rendering=rendering,
         )
+
+    def _samples(self, rendering: Rendering) -> np.ndarray:
+        found = None if self.kept is None else self.kept.get(rendering.content)
+        if found is not None:
+            return found[0]
+        samples = rendering.samples()
+        if self.kept is not None:
+            self.kept.put(rendering.content, samples, {})
+        return samples
 
 
 Render = Callable[[Wish], np.ndarray]
@@ -136,7 +172,9 @@ class CachedGenerator:
         if made.samples is None:
             return None
         generator = f"{self.name}/{self.version}"
-        return Generated(made.samples, None, None, generator, self.params.licence, self.params.attribution or generator)
+        content = hashlib.sha256(made.samples.tobytes()).hexdigest()
+        attribution = self.params.attribution or generator
+        return Generated(made.samples, None, None, generator, self.params.licence, attribution, content)
 
     def _make(self, wish: Wish) -> Made:
         # A hosted service's mishap may be gone next time; a refusal stays.
@@ -151,20 +189,22 @@ class CachedGenerator:
         raise AssertionError
 
 
-def open_generators(params: recipe.SynthesisParams) -> tuple[SoundGenerator, ...]:
+def open_generators(params: recipe.SynthesisParams, kept: Renderings | None = None) -> tuple[SoundGenerator, ...]:
     """The recipe's generators in its order; keys are read and programs looked for now, models loaded at first use.
+
+    `kept` saves the embedded synthesizer's renderings for later ones.
 
     Raises:
         BadInput, MissingDependency: a key cannot be one, a program or package is not there.
     """
     cache = MadeCache.at(params.cache)
-    return tuple(_open(generator, cache) for generator in params.generators)
+    return tuple(_open(generator, cache, kept) for generator in params.generators)
 
 
-def _open(params: recipe.Generator, cache: MadeCache) -> SoundGenerator:
+def _open(params: recipe.Generator, cache: MadeCache, kept: Renderings | None) -> SoundGenerator:
     match params:
         case recipe.Procedural():
-            return ProceduralGenerator(params.takes)
+            return ProceduralGenerator(params.takes, kept)
         case recipe.ElevenLabs():
             identity = {
                 "name": "elevenlabs", "model": params.model, "prompt_influence": params.prompt_influence,

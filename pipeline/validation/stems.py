@@ -20,7 +20,7 @@ from pipeline.composition.seams import hann_rise
 from pipeline.composition.timeline import crossfade_samples
 from pipeline.conditioning.tfjp import Profile
 from pipeline.errors import BadInput, MissingDependency, StaleIdentity
-from pipeline.grounding.cascade import GENERATOR, Material, Rendering
+from pipeline.grounding.cascade import Material
 from pipeline.grounding.verify import VERIFIER
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
@@ -29,6 +29,7 @@ from pipeline.rooms import load_rooms
 from pipeline.sounds import Conditioner, Sound
 from pipeline.speaking import Cut, paused
 from pipeline.synthesis.espeak import EspeakEngine
+from pipeline.synthesis.generators import GENERATOR, Rendering
 from pipeline.synthesis.kinds import KINDS
 from pipeline.synthesis.speech import Voice
 from pipeline.validation.findings import Finding, StemCounts
