@@ -9,8 +9,10 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline.shards.statistics import MEASURES, picture
 from pipeline.shards.writer import write_atomically
 
+ASSETS = "assets"
 _SIZES = (
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -28,14 +30,18 @@ _HUB_LICENCES = {
 
 
 def write_card(root: Path, manifest: Mapping[str, Any], attributions: Sequence[str]) -> None:
-    """Write README.md from the manifest's figures; `attributions` name the authors of the sounds."""
+    """Write README.md and its assets/ from the manifest's figures; `attributions` name the authors of the sounds."""
+    authors = "".join(f"- {_one_line(author)}\n" for author in attributions)
+    write_atomically(root / ASSETS / "ATTRIBUTION.md", f"# Authors of the sounds\n\n{authors}".encode())
+    write_atomically(root / ASSETS / "statistics.png", picture(manifest["statistics"]["histograms"], manifest))
     environment = Environment(loader=PackageLoader("pipeline.shards", "."), undefined=StrictUndefined, autoescape=False)
     text = environment.get_template("card.md.j2").render(
         **manifest,
         title=_title(manifest),
         front_matter=_front_matter(manifest),
         first_split=next(iter(manifest["splits"])),
-        attributions=[_one_line(a) for a in attributions],
+        measures=MEASURES,
+        authors=len(attributions),
     )
     write_atomically(root / "README.md", text.encode())
 

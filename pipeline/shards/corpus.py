@@ -24,8 +24,10 @@ from pipeline.errors import BadInput, StaleIdentity
 from pipeline.language.replies import opening
 from pipeline.shards.realised import Realised
 from pipeline.shards.schema import QUARANTINE_SCHEMA
+from pipeline.shards.statistics import MEASURES, Histogrammer, Histograms, summary
 from pipeline.shards.writer import ShardFile, write_atomically
 from pipeline.timing import to_seconds
+from schemas.protocol import CHUNK_SAMPLES
 from schemas.recipe import Recipe
 from schemas.row import Row
 
@@ -66,6 +68,8 @@ class ShardReport:
     """Foreground events per source."""
     spread: Mapping[str, Mapping[str, int]]
     """Rows per setting, foreground events per name, responses per opening."""
+    histograms: Histograms
+    """Streams per bar of every measure of the dataset card."""
     quarantined: tuple[Quarantined, ...]
     realised: Mapping[str, Any]
     """`Realised.state`; empty where nothing was measured."""
@@ -91,6 +95,7 @@ class ShardReport:
             attributions=tuple(sorted(tally.attributions)),
             sources=dict(sorted(tally.sources.items())),
             spread={name: dict(sorted(counts.items())) for name, counts in tally.spread.items()},
+            histograms=tally.histogrammer.histograms(),
             quarantined=tuple(quarantined),
             realised=realised or {},
         )
@@ -109,6 +114,7 @@ class Tally:
         self.sources: Counter[str] = Counter()
         self.attributions: set[str] = set()
         self.spread: dict[str, Counter[str]] = {name: Counter() for name in SPREADS}
+        self.histogrammer = Histogrammer()
 
     def add(self, row: Row) -> None:
         """Count one row."""
@@ -125,6 +131,7 @@ class Tally:
         self.spread["settings"][json.loads(row.plan_json)["setting"]] += 1
         self.spread["events"].update(event.name for event in foreground if event.source != "spoken")
         self.spread["openings"].update(opening(response.text) for response in row.responses)
+        self.histogrammer.add(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ class CorpusFolder:
         """
         if self.root.exists() and not self.root.is_dir():
             raise BadInput(f"--out {str(self.root)!r} is a file; name a folder")
-        known = {".state", "data", "report", "manifest.json", "README.md", "quarantine.parquet"}
+        known = {".state", "assets", "data", "report", "manifest.json", "README.md", "quarantine.parquet"}
         if self.root.is_dir():
             foreign = sorted(p.name for p in self.root.iterdir() if p.name not in known and not p.name.startswith("."))
             if foreign:
@@ -249,6 +256,15 @@ def manifest(
         if report.realised:
             realised.merge(report.realised)
 
+    chunks = sum(r.samples for r in reports) // CHUNK_SAMPLES
+    responses = sum(r.responses for r in reports)
+    histograms = {
+        name: dict(
+            sorted(sum((Counter(r.histograms[name]) for r in reports), Counter()).items(), key=lambda b: int(b[0]))
+        )
+        for name in MEASURES
+    }
+
     def total(field: str) -> dict[str, int]:
         return dict(sorted(sum((Counter(getattr(r, field)) for r in reports), Counter()).items()))
 
@@ -261,7 +277,7 @@ def manifest(
         "splits": splits,
         "rows": sum(r.file.rows for r in reports),
         "hours": round(sum(to_seconds(r.samples) for r in reports) / 3600, 6),
-        "responses": sum(r.responses for r in reports),
+        "responses": responses,
         "abilities": total("abilities"),
         "sub_tasks": total("sub_tasks"),
         "languages": total("languages"),
@@ -270,6 +286,12 @@ def manifest(
         "quarantined": len(rejected),
         "diversity": {name: _diversity(sum((Counter(r.spread[name]) for r in reports), Counter())) for name in SPREADS},
         "realised": realised.report(),
+        "statistics": {
+            "silent_chunk_share": round(1 - responses / chunks, 6) if chunks else None,
+            "bins": {name: measure.bin for name, measure in MEASURES.items()},
+            "histograms": histograms,
+            "deciles": summary(histograms),
+        },
         "language": None if language is None else dict(language),
     }
 

@@ -24,7 +24,7 @@ from schemas.recipe import Recipe
 
 HOURS_TOLERANCE = 1e-5
 """The manifest rounds to 1e-6 h."""
-_OURS = {".state", "data", "report", "manifest.json", "README.md", "quarantine.parquet"}
+_OURS = {".state", "assets", "data", "report", "manifest.json", "README.md", "quarantine.parquet"}
 
 
 class _Model(BaseModel):
@@ -180,7 +180,11 @@ def check_realised(manifest: Manifest, realised: Realised) -> Iterator[Finding]:
     said, came = manifest.realised["distributions"], report["distributions"]
     for name in sorted({*said, *came}):
         one, other = ({k: d.get(name, {}).get(k) for k in ("n", "mean", "drift")} for d in (said, came))
-        if one["n"] != other["n"] or abs(one["mean"] - other["mean"]) > 1e-3 or abs(one["drift"] - other["drift"]) > 0.01:
+        if (
+            one["n"] != other["n"]
+            or abs(one["mean"] - other["mean"]) > 1e-3
+            or abs(one["drift"] - other["drift"]) > 0.01
+        ):
             yield Finding("manifest-realised", f"manifest.json realised {name}", f"{one}; the rows have {other}")
     if manifest.realised["reuse"] != report["reuse"]:
         detail = f"{manifest.realised['reuse']}; the rows have {report['reuse']}"

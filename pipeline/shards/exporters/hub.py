@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import BadInput
+from pipeline.shards.card import ASSETS
 from pipeline.shards.exporters.output import Credits, write_new
 from pipeline.shards.reader import iter_rows
 from schemas.row import Event, NoiseTrack
 
-ASSETS = "assets"
 _ATTRIBUTES = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n*.png filter=lfs diff=lfs merge=lfs -text\n"
 
 
