@@ -57,7 +57,7 @@ class Uniform(_Frozen):
         """Probability of a draw of at most `value`."""
         if value >= self.high:
             return 1.0
-        return max(0.0, (value - self.low) / (self.high - self.low))
+        return (value - self.low) / (self.high - self.low) if value > self.low else 0.0
 
     @property
     def bounds(self) -> tuple[float, float]:
