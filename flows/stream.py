@@ -42,6 +42,7 @@ class ModelOptions:
     compiled: bool = False
     sampling: Sampling = GREEDY
     eviction: Eviction = "none"
+    max_positions: int | None = None
     seed: int = 0
 
 
@@ -60,6 +61,7 @@ class Opened:
             system_prompt=self.system_prompt if system_prompt is None else system_prompt,
             sampling=self.options.sampling,
             eviction=self.options.eviction,
+            max_positions=self.options.max_positions,
             seed=self.options.seed if seed is None else seed,
         )
 

@@ -24,6 +24,7 @@ EvictionPolicy = Annotated[
     Literal["none", "reset", "sliding"],
     typer.Option(help="Of a full context: none (the session ends), reset or sliding."),
 ]
+MaxPositions = Annotated[int | None, typer.Option(min=1, help="Context of a session; the model's own by default.")]
 Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy; the model card says 0.3.")]
 TopK = Annotated[int | None, typer.Option(min=1, help="Draw among so many; the model card says 3.")]
 TopP = Annotated[float, typer.Option(help="Draw among the most probable with this share together.")]
@@ -55,6 +56,7 @@ def stream(
     ] = "measured",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per chunk, then a summary.")] = False,
     eviction: EvictionPolicy = "none",
+    max_positions: MaxPositions = None,
     temperature: Temperature = 0.0,
     top_k: TopK = None,
     top_p: TopP = 1.0,
@@ -76,7 +78,7 @@ def stream(
 
     files = recordings(audio)
     sampling = Sampling(temperature, top_k, top_p)
-    options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, seed)
+    options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, max_positions, seed)
     session = open_model(options, lambda text: err.print(text, style="dim", markup=False)).session()
     emit = _print_json if as_json else _print_line
     if fifo:
@@ -119,6 +121,7 @@ def serve(
     max_sessions: Annotated[int, typer.Option(min=1, max=1024, help="Open at a time.")] = 8,
     system_prompt: SystemPrompt = None,
     eviction: EvictionPolicy = "sliding",
+    max_positions: MaxPositions = None,
     temperature: Temperature = 0.0,
     top_k: TopK = None,
     top_p: TopP = 1.0,
@@ -141,7 +144,7 @@ def serve(
     from pipeline.streaming.server import LOOPBACK, Limits, Server
 
     sampling = Sampling(temperature, top_k, top_p)
-    options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, seed)
+    options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, max_positions, seed)
     opened = open_model(options, lambda text: err.print(text, style="dim", markup=False))
     server = Server(
         lambda prompt, number: opened.session(system_prompt=prompt, seed=derive(seed, number, "server")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -309,3 +310,22 @@ def test_a_seed_decides_the_draws(tiny: Model) -> None:
 
     assert said(1) == said(1)
     assert said(1) != said(2)
+
+
+@pytest.mark.slow
+def test_two_hours_in_flat_memory(tiny: Model) -> None:
+    session = Session(tiny, system_prompt="abc", eviction="sliding", max_positions=256, draw_with=talk)
+    chunks, state, held = noise(50), session.start(), []
+    for index in range(18_000):
+        _, state = session.step(chunks[index % 50], state)
+        if index in (1_000, 17_999):
+            held.append(resident_bytes())
+    assert state.chunks == 18_000
+    assert state.cache.rows.shape[3] <= 512
+    assert len(state.starts) < 20
+    assert held[1] - held[0] < 20e6
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
