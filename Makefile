@@ -37,5 +37,5 @@ $(READY): pyproject.toml constraints.txt
 	  fi; \
 	done; \
 	test -x $(BIN)/python || { echo "Python 3.11 or 3.12 is needed; python3 here is $$(python3 --version 2>&1)" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[speech,test,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[speech,generate,test,dev]'
 	@touch $@

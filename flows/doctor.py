@@ -31,6 +31,8 @@ OPTIONAL_PACKAGES = {
     "espeakng-loader": "the embedded voice: spoken instructions and turns",
     "torchcodec": "audio columns decoded by `datasets`; needs ffmpeg (soundfile decodes the same bytes without it)",
     "datasets": "load_dataset(CORPUS)",
+    "diffusers": "missing sounds from AudioLDM 2 and Stable Audio (extra `generate`)",
+    "faster-whisper": "the speech check by Whisper in this process (extra `asr`)",
 }
 
 

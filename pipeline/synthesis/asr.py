@@ -21,8 +21,8 @@ import numpy as np
 import soundfile
 
 from pipeline.errors import BadInput, MissingDependency, SceneRejected
+from pipeline.synthesis.audio import Refused
 from pipeline.synthesis.made import Made, MadeCache
-from pipeline.synthesis.service import Endpoint, Refused
 from pipeline.synthesis.speech import Speech
 from pipeline.synthesis.spoken import spoken_form
 from schemas import sound_services as recipe
@@ -163,6 +163,8 @@ class _OpenAI:
     """`POST /audio/transcriptions`, as the public API reference describes it."""
 
     def __init__(self, params: recipe.OpenAITranscription) -> None:
+        from pipeline.synthesis.service import Endpoint
+
         self._params, self._endpoint = params, Endpoint(params)
         self.name = f"openai/{params.model}"
 

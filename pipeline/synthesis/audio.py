@@ -22,6 +22,10 @@ class Unusable(Exception):
     """What was returned is no sound to work with; the message says why."""
 
 
+class Refused(Exception):
+    """A service works, but not for this request."""
+
+
 def decoded(data: bytes, *, pcm_rate_hz: int | None = None) -> np.ndarray:
     """float32, 16 kHz mono, in [-1, 1]: a sound file's bytes, or raw little-endian int16 where a rate is given.
 

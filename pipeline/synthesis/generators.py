@@ -15,10 +15,9 @@ import numpy as np
 
 from pipeline import seeds
 from pipeline.synthesis import kinds
-from pipeline.synthesis.audio import Unusable, decoded
+from pipeline.synthesis.audio import Refused, Unusable, decoded
 from pipeline.synthesis.made import Made, MadeCache
 from pipeline.synthesis.program import check_program, run
-from pipeline.synthesis.service import Endpoint, Refused
 from schemas import sound_services as recipe
 from schemas.taxonomy import EventKind
 
@@ -225,6 +224,8 @@ def _open(params: recipe.Generator, cache: MadeCache, kept: Renderings | None) -
 
 def _elevenlabs(params: recipe.ElevenLabs) -> Render:
     """`POST /v1/sound-generation`, as its public API reference describes it."""
+    from pipeline.synthesis.service import Endpoint  # a second, which most builds need not wait for
+
     endpoint = Endpoint(params, key_header="xi-api-key")
     container, rate = params.output_format.split("_")[:2]
 

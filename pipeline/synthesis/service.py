@@ -11,15 +11,12 @@ import httpx2
 import openai
 
 from pipeline.errors import BadInput, EndpointDown
+from pipeline.synthesis.audio import Refused
 from schemas.sound_services import Service
 
 MAX_BODY_BYTES = 100_000_000
 """Three minutes of 96 kHz stereo float."""
 _LOCAL_KEY = "none-needed"
-
-
-class Refused(Exception):
-    """The service works, but not for this request."""
 
 
 class _TooLarge(BaseException):

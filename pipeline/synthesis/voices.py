@@ -14,11 +14,10 @@ import numpy as np
 
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.synthesis.align import audible_span, estimated_words
-from pipeline.synthesis.audio import Unusable, decoded
+from pipeline.synthesis.audio import Refused, Unusable, decoded
 from pipeline.synthesis.espeak import EspeakEngine
 from pipeline.synthesis.made import Made, MadeCache
 from pipeline.synthesis.program import check_program, run
-from pipeline.synthesis.service import Endpoint, Refused
 from pipeline.synthesis.speech import Speech, SpeechEngine, Voice
 from schemas import sound_services as recipe
 from schemas.protocol import Emotion
@@ -165,6 +164,8 @@ class ChosenVoices:
 
 def _openai(engine: recipe.OpenAISpeech) -> Callable[[Line], np.ndarray]:
     """`POST /audio/speech`, as the public API reference describes it; `ref_audio` as local servers take it."""
+    from pipeline.synthesis.service import Endpoint
+
     endpoint = Endpoint(engine)
 
     def render(line: Line) -> np.ndarray:

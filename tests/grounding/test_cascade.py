@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import SceneRejected
+from pipeline.grounding.captions import Description
 from pipeline.grounding.cascade import Reprocessed, ground
 from pipeline.grounding.verify import Evidence, RuleVerifier, Target
 from pipeline.library.clip import Clip
+from pipeline.synthesis.generators import Generated, Wish
 from schemas.plan import Refinement, SubEvent
 from schemas.recipe import GroundingParams
 from schemas.unit import Offer
@@ -180,3 +182,66 @@ def test_no_verdict_is_kinder_than_its_rules(duration, planned, onset, offset, s
     if not (right and clean and long_enough):
         assert verdict.verdict == "reject"
     assert verdict.reason
+
+
+BARKS = Description("a dog barks", ("Dog",), "ears/1")
+TWO_BANGS = np.zeros(32_000, np.float32)
+for _start in (4_000, 20_000):
+    TWO_BANGS[_start : _start + 6_000] = 0.5 * np.sin(np.arange(6_000) / 3) * np.exp(-np.arange(6_000) / 2_000)
+
+
+@dataclass
+class Machine:
+    """A generator that does not know what it makes."""
+
+    samples: np.ndarray | None = field(default_factory=lambda: TWO_BANGS)
+    takes: int = 2
+    wishes: list[Wish] = field(default_factory=list)
+
+    def generate(self, wish: Wish) -> Generated | None:
+        self.wishes.append(wish)
+        if self.samples is None:
+            return None
+        return Generated(self.samples, None, None, "machine/1", "X-1", "machine", "c" * 64)
+
+
+def make(wanted: Target, *generators, heard: Description | None = BARKS):
+    return ground(
+        wanted,
+        [],
+        library=Shelf(),  # pyright: ignore[reportArgumentType]
+        verify=RuleVerifier(PARAMS),
+        reprocess=lambda material: Reprocessed(len(material.samples)),
+        params=PARAMS,
+        rng=np.random.default_rng(0),
+        generators=generators,
+        captioner=lambda samples: heard,
+    )
+
+
+def test_a_generated_sound_is_judged_by_what_is_heard_in_it_never_by_its_prompt():
+    found = make(target(1.0), Machine())
+    assert (found.material.caption, found.material.captioner) == ("a dog barks", "ears/1")
+    assert (found.material.generator, found.material.licence) == ("machine/1", "X-1")
+    assert found.candidates[-1].captioner == "ears/1"
+    with pytest.raises(SceneRejected, match=r"tags \['cat'\] share none"):
+        make(target(1.0), Machine(), heard=Description("a cat", ("Cat",), "ears/1"))
+
+
+def test_a_generated_sound_is_measured_and_cut_like_a_clip():
+    once = make(target(0.4, single=True), Machine()).material
+    assert 3_000 < len(once.samples) < 10_000
+    assert once.clip_start_sample > 0
+    with pytest.raises(SceneRejected):
+        make(target(1.0), Machine(np.zeros(16_000, np.float32)))
+
+
+def test_generators_take_turns_in_the_recipes_order():
+    first, second = Machine(None), Machine()
+    assert make(target(1.0), first, second).material.generator == "machine/1"
+    assert len(first.wishes) == 1
+    assert second.wishes[0].caption == "A dog barks."
+    unheard = Machine()
+    with pytest.raises(SceneRejected):
+        make(target(1.0), unheard, heard=None)
+    assert len(unheard.wishes) == unheard.takes
