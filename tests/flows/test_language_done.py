@@ -46,13 +46,13 @@ class Stubborn:
 
     def __init__(self) -> None:
         self.chaos = Chaos(0.2, seed=4)
-        self.lost: list[str] = []
+        self.lost: set[str] = set()
 
     def __call__(self, request: Received) -> Canned:
         if request.role == "event_refiner":
             scenario = request.data()["plan"]["scenario"]
             if scenario in self.lost or (len(self.lost) < 3 and len(request.body["messages"]) == 2):
-                self.lost.append(scenario)
+                self.lost.add(scenario)
                 return say(f"I would rather talk about {KEY}.")
         return self.chaos(request)
 
@@ -112,7 +112,7 @@ def test_fifty_scenes_under_every_fault(tmp_path: Path, shared: Path) -> None:
     assert manifest["rows"] + len(rejected) == STREAMS
     assert {q["stage"] for q in rejected} == {"refiner"}
     assert all("after 2 repairs" in q["reason"] and "rather talk about [key]" in q["reason"] for q in rejected)
-    assert len({q["seed"] for q in rejected}) == len(set(behaviour.lost)) == 3
+    assert len({q["seed"] for q in rejected}) == len(behaviour.lost) >= 3
     language = manifest["language"]
     assert language["total"]["cost"] == pytest.approx(sum(role["cost"] for role in language["by_role"].values()))
     assert not list(files_with(KEY, tmp_path))
