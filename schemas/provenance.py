@@ -153,7 +153,7 @@ class ReplyRecord(_Frozen):
     """A reply as if it were spoken, in samples of the stream. It occupies no audio."""
 
     event: int
-    words_per_minute: float
+    words_per_minute: Annotated[float, Field(gt=0)]
     """The recipe's `reply_wpm` as drawn for the stream."""
     nominal_start_sample: int
     nominal_end_sample: int

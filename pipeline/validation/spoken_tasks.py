@@ -301,11 +301,19 @@ def command(stream: Stream, sub_task: str) -> Iterator[Finding]:
     """Each command is acknowledged with an action, over an audible environment."""
     yield from spoken_answers(stream, sub_task)
     for response in stream.responses_of(sub_task):
-        action = json.loads(response.action or "{}")
-        if set(action) != {"device", "verb", "value"} or not all(isinstance(v, str) and v for v in action.values()):
+        action = _action(response.action)
+        if sorted(action) != ["device", "value", "verb"] or not all(isinstance(v, str) and v for v in action.values()):
             yield stream.finding("command-action", f"{response.action!r} names no device, verb and value")
     if not any(event.role != "foreground" for event in stream.row.events):
         yield stream.finding("command-environment", "nothing lies under the stream")
+
+
+def _action(text: str | None) -> dict[str, object]:
+    try:
+        action = json.loads(text or "")
+    except ValueError:
+        return {}
+    return action if isinstance(action, dict) else {}
 
 
 def environment(stream: Stream, sub_task: str) -> Iterator[Finding]:

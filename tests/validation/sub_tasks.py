@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from pipeline.shards.reader import to_row
+from pipeline.validation.agreement import check_agreement
 from pipeline.validation.findings import Finding
+from pipeline.validation.labels import check_indices, check_labels
 from pipeline.validation.stream import Stream
 from pipeline.validation.tasks import check_tasks
 from schemas.plan import StreamPlan
@@ -50,6 +53,40 @@ def found_in(record: Record) -> list[Finding]:
     plan = StreamPlan.model_validate_json(row.plan_json)
     provenance = Provenance.model_validate_json(row.provenance_json)
     return list(check_tasks(Stream(row.id, row, plan, provenance, np.zeros(row.num_samples, np.float32))))
+
+
+def found_in_damaged(record: Record, draw: np.random.Generator) -> None:
+    """Look at a row of which one value was changed, as the validation does."""
+    column = ("events", "responses", "turns", "plan_json", "provenance_json")[draw.integers(5)]
+    changed = copy.deepcopy(record)
+    data = json.loads(changed[column]) if isinstance(changed[column], str) else changed[column]
+    places = list(_places(data))
+    if places:
+        holder, key = places[draw.integers(len(places))]
+        holder[key] = (None, -1, 10**9, "", "a man sings", True, 0.5)[draw.integers(7)]
+    changed[column] = json.dumps(data) if isinstance(changed[column], str) else data
+    try:
+        row = to_row(changed)
+        plan = StreamPlan.model_validate_json(row.plan_json)
+        provenance = Provenance.model_validate_json(row.provenance_json)
+    except ValidationError:
+        return
+    if list(check_indices(row, "")):
+        return
+    stream = Stream(row.id, row, plan, provenance, np.zeros(row.num_samples, np.float32))
+    list(check_labels(row, ""))
+    found = list(check_agreement(stream, recipe_of_all(28)))
+    if not any(finding.rule == "plan-steps" for finding in found):
+        list(check_tasks(stream))
+
+
+def _places(data: Any) -> Iterator[tuple[Any, Any]]:
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in items:
+        if isinstance(value, dict | list):
+            yield from _places(value)
+        else:
+            yield data, key
 
 
 def broken(record: Record, edit: Callable[[Record, Record, Record], object]) -> set[str]:

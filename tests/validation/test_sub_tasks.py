@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.validation.contract import validate_corpus
 from schemas.taxonomy import ABILITY_OF, CRITERION_OF_TASK, INCREMENTAL
-from tests.validation.sub_tasks import Record, broken, built, found_in
+from tests.validation.sub_tasks import Record, broken, built, found_in, found_in_damaged
 
 CHUNK = 6_400
 Edit = Callable[[Record, Record, Record], object]
@@ -186,6 +187,25 @@ def the_answer_was_never_said(row: Record, plan: Record, provenance: Record) -> 
     response_text(row, len(row["responses"]) - 1, "Zanzibar.")
 
 
+@breaks("history-hint", "history_review")
+def the_question_points_back(row: Record, plan: Record, provenance: Record) -> None:
+    last = [turn for turn in row["turns"] if turn["user"]][-1]
+    last["user"] = f"As you said earlier, {last['user']}"
+
+
+@breaks("choice-evidence", "multiple_choice_qa")
+def something_else_was_heard(row: Record, plan: Record, provenance: Record) -> None:
+    step = plan["steps"][provenance["targets"][0]]
+    plan["scene"]["sub_events"][step["index"]]["brief_description"] = "An owl hooting, softly."
+    plan["refinements"][step["index"]]["accept_tags"] = ["Owl"]
+
+
+@breaks("command-environment", "smart_home_control")
+def nothing_around(row: Record, plan: Record, provenance: Record) -> None:
+    for event in row["events"]:
+        event["role"] = "foreground"
+
+
 @breaks("question-evidence", "sound_event_qa", "music_qa", "multiple_choice_qa")
 def the_question_is_about_nothing(row: Record, plan: Record, provenance: Record) -> None:
     provenance["targets"] = []
@@ -304,6 +324,14 @@ def too_soon(row: Record, plan: Record, provenance: Record) -> None:
 @pytest.mark.parametrize(("sub_task", "rule", "edit"), CASES, ids=[f"{t}-{e.__name__}" for t, _, e in CASES])
 def test_a_broken_rule_is_seen(sub_task: str, rule: str, edit: Edit, row_of: Callable[[str], Record]) -> None:
     assert rule in broken(row_of(sub_task), edit)
+
+
+def test_no_damage_stops_the_rules(corpus: tuple[Path, list[Record]]) -> None:
+    """Any single value of a row, its plan or its provenance may be anything."""
+    draw = np.random.default_rng(1)
+    for record in corpus[1]:
+        for _ in range(20):
+            found_in_damaged(record, draw)
 
 
 def test_every_sub_task_has_a_broken_rule() -> None:

@@ -8,7 +8,7 @@ import yaml
 
 
 @cache
-def bank(name: str) -> dict[str, Any]:
+def bank(name: str) -> Any:
     """One file of texts, read once."""
     return yaml.safe_load(files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
 

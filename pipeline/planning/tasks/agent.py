@@ -37,7 +37,8 @@ def environment_aware_reply(task: Task) -> Script:
             if event.role != "ambient":
                 continue
             sound = identify(event.brief_description.split(",")[0], planned.refinements[i].accept_tags, event.name)
-            known += [(i, *asked[1:]) for asked in entries("surroundings") if sound and asked[0] == sound.name]
+            asked = entries("surroundings")
+            known += [(i, question, answer) for bed, question, answer in asked if sound and bed == sound.name]
         if not known:
             raise SceneRejected("planning", f"nothing to ask about what lies under {planned.setting!r}; draw again")
         index, question, answer = task.pick(known)

@@ -6,7 +6,7 @@ from typing import cast
 
 from pipeline.errors import SceneRejected
 from pipeline.planning.blocks import Candidate, Task, alike, benign, trigger
-from pipeline.planning.moves import Hear, Script, say
+from pipeline.planning.moves import Hear, Move, Script, say
 from pipeline.planning.tasks.proactive import warning
 from schemas.plan import PlannedReply
 from schemas.taxonomy import CRITERION_OF_TASK, Criterion
@@ -51,7 +51,7 @@ def stay_silent_unless(task: Task) -> Script:
     others = [c for c in benign(task, lambda c: c.annotation.kind == "sfx") if not alike(c, target)]
     ignored = task.pick(others) if others and task.chance(P_IGNORE) else None
     if ignored is None:
-        moves = [say(task, task.say("unless", hear=hear))]
+        moves: list[Move] = [say(task, task.say("unless", hear=hear))]
     else:
         instruction = task.say("ignore", hear=hear, other=ignored.phrase.heard(task.language))
         told = Hear(task.sub_task, ignored, decision="silent", reason="the sound to be ignored")

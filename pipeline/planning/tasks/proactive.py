@@ -31,7 +31,7 @@ def proactive(task: Task) -> Script:
     criterion = cast(Criterion, CRITERION_OF_TASK[task.sub_task])
     cues = [trigger(task, criterion)]
     if task.duration_s >= LONG_S and task.chance(P_SECOND):
-        second = trigger(task, criterion)
+        second = trigger(task, criterion, even=False)
         if second.phrase.sound != cues[0].phrase.sound:
             cues.append(second)
     return Script([danger(task, criterion, cue) for cue in cues])

@@ -38,7 +38,8 @@ def multi_turn_dialogue(task: Task) -> Script:
 
 def conversation(task: Task) -> list[Say]:
     """One conversation of the bank."""
-    turns = [turn.split(" | ") for turn in task.pick(bank("dialogues")).split(" || ")]
+    dialogues: Sequence[str] = bank("dialogues")
+    turns = [turn.split(" | ") for turn in task.pick(dialogues).split(" || ")]
     return [say(task, said, reply) for said, reply in turns]
 
 
