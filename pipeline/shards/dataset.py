@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
@@ -56,15 +57,15 @@ class _Groups:
             sizes += [(shard, group, metadata.row_group(group).num_rows) for group in range(metadata.num_row_groups)]
         return sizes
 
-    def labels(self, shard: int, group: int, columns: Sequence[str] | None) -> list[dict[str, Any]]:
+    def labels(self, shard: int, group: int, columns: Sequence[str] | None) -> pa.Table:
         file = self.file(shard)
         names = columns or [name for name in file.schema_arrow.names if name != "audio"]
-        return file.read_row_group(group, columns=list(names), use_threads=False).to_pylist()
+        return file.read_row_group(group, columns=list(names), use_threads=False)
 
-    def audio(self, shard: int, group: int) -> Iterator[bytes]:
+    def audio(self, shard: int, group: int) -> Iterator[pa.BinaryScalar]:
         """FLAC of one row after the other; pages behind the one asked for last are not touched."""
         batches = self.file(shard).iter_batches(1, row_groups=[group], columns=[_AUDIO], use_threads=False)
-        return (batch.column(0).field("bytes")[0].as_py() for batch in batches)
+        return (batch.column(0).field("bytes")[0] for batch in batches)
 
 
 def _sample(record: dict[str, Any], flac: bytes) -> Sample:
@@ -173,8 +174,8 @@ class Streams(IterableDataset[Sample]):
         self.set_epoch(self._epoch + 1)
 
     def _group(self, shard: int, group: int, order: np.ndarray) -> Iterator[Sample]:
-        records = self._groups.labels(shard, group, _COLUMNS if self._tokenize is None else None)
-        flacs = list(self._groups.audio(shard, group))
+        records = self._groups.labels(shard, group, _COLUMNS if self._tokenize is None else None).to_pylist()
+        flacs = [flac.as_py() for flac in self._groups.audio(shard, group)]
         for i in order:
             sample = _sample(records[i], flacs[i])
             self._taken += 1
@@ -212,8 +213,8 @@ class RandomStreams(Dataset[Sample]):
         place = int(np.searchsorted(self._ends, index, side="right"))
         shard, group, rows = self._groups.sizes[place]
         within = index - (int(self._ends[place]) - rows)
-        records = self._groups.labels(shard, group, _COLUMNS)
+        (record,) = self._groups.labels(shard, group, _COLUMNS).slice(within, 1).to_pylist()
         for i, flac in enumerate(self._groups.audio(shard, group)):
             if i == within:
-                return records[within], flac
+                return record, flac.as_py()
         raise BadInput(f"{str(self._groups.paths[shard])!r} has fewer rows than it says; validate the corpus")
