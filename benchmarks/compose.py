@@ -3,10 +3,10 @@
     python benchmarks/compose.py [FOLDER] [--streams N] [--json FILE]
 
 FOLDER holds recordings (any layout that `streamaudio library import` knows); without one the starter library is
-rendered. The job is streams of about 60 s with 10 foreground events, 2 backgrounds, an ambient bed and two noise tracks,
-stored as FLAC level 5 in Parquet. What everybody mixes, and where, is what we placed. Each measurement is a fresh
-process on one thread; x real time counts processor time, its child processes included, so other work on the machine
-disturbs it least. Scaper (with sox), lhotse and pydub (with ffmpeg) are measured where they are installed.
+rendered. The job is streams of about 60 s with 10 foreground events, 2 backgrounds, an ambient bed and two noise
+tracks, stored as FLAC level 5 in Parquet. What everybody mixes, and where, is what we placed. Each measurement is a
+fresh process on one thread; x real time counts processor time, its child processes included, so other work on the
+machine disturbs it least. Scaper (with sox), lhotse and pydub (with ffmpeg) are measured where they are installed.
 """
 
 from __future__ import annotations

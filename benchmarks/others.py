@@ -1,7 +1,8 @@
 """Others at the same job: the events, backgrounds, ambient bed and noise of our streams, mixed by their means.
 
-They mix what we placed where we placed it, then write FLAC level 5 into Parquet as we do; none of them conditions clips,
-measures seams or writes provenance. "warm" reads clips decoded and resampled before (16 kHz WAV), "cold" the sources.
+They mix what we placed where we placed it, then write FLAC level 5 into Parquet as we do; none of them conditions
+clips, measures seams or writes provenance. "warm" reads clips decoded and resampled before (16 kHz WAV), "cold" the
+sources.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _store(folder: Path, streams: Iterator[np.ndarray]) -> float:
 
 
 def released(folder: Path, state: str) -> float:
-    """The released helper script's scheme: decode and resample for every stream, hard cuts, noise scaled by its power."""
+    """The released helper script's scheme: decode and resample for every stream, hard cuts, noise by its power."""
     import librosa
 
     def clip(stream: dict[str, Any], name: str) -> np.ndarray:

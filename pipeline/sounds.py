@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.loudness import Level, measure
 from pipeline.conditioning.tfjp import Conditioned, KeptSpan, Profile, condition, conditioned_key
 from pipeline.grounding.cascade import Material
 from pipeline.library.clip import Clip
 from pipeline.library.store import ConditionedCache
+from pipeline.loudness import Level, measure
 from pipeline.timing import to_samples
 from schemas.conditioning import TfjpParams
 from schemas.taxonomy import EventKind, Role
 
-RECENT_BYTES = 48 * 2**20
+RECENT_BYTES = 24 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
