@@ -29,13 +29,15 @@ from pipeline.language.ordered import in_order
 from pipeline.library.clip import Clip
 from pipeline.library.encoders import Encoder
 from pipeline.library.library import Library
-from pipeline.planning.annotations import Annotation
+from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.model import ModelScenes, speakable
 from pipeline.planning.streams import plan_stream, read_texts
 from pipeline.planning.wording import look_back, write_replies
+from pipeline.planning.settings import CJK
 from pipeline.seeds import derive, rng
 from pipeline.shards.corpus import Quarantined
 from pipeline.shards.writer import write_atomically
+from pipeline.synthesis.align import words_of
 from pipeline.synthesis.kinds import KINDS
 from pipeline.timing import to_seconds
 from schemas.distributions import Distribution
@@ -52,6 +54,8 @@ NEAR_DUPLICATE = 0.9
 REMEMBERED = 20_000
 """So many of the latest scenarios are compared, which bounds memory."""
 MAX_TAKES = 8
+RECORDING_S = (1.0, 20.0)
+"""Length of a speech clip that is transcribed: less says nothing, more cannot be broken off."""
 NOISE_CLIPS_PER_TRACK = 2
 EVENT_NOISE_KINDS = ("keyboard_typing", "page_turn", "footsteps_wood", "dishes_clatter")
 AMBIENT_NOISE_KINDS = ("room_tone", "street_bed", "office_bed", "forest_bed")
@@ -80,6 +84,7 @@ class Pool:
     """By criterion."""
     noise: Mapping[str, tuple[Clip, ...]]
     """By track: "event" and "ambient"; only clips that the audit calls silent."""
+    recordings: tuple[Recording, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ class _Slot:
     sub_task: str
     ids: tuple[str, ...]
     seed: int
+    turn: int
+    """How many units of this sub-task come before it."""
 
     @property
     def pair(self) -> bool:
@@ -208,12 +215,14 @@ def read_units(path: Path) -> Iterator[Unit]:
 
 def slots_of(recipe: Recipe, by_split: Mapping[str, int]) -> Iterator[_Slot]:
     """The units of every split in order; a pair takes two rows."""
+    turns: Counter[str] = Counter()
     for split, quota in quotas(recipe.mixture, by_split).items():
         first_row = 0
         for sub_task, paired in _order(recipe, split, quota):
             ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
             first_row += len(ids)
-            yield _Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"))
+            yield _Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"), turns[sub_task])
+            turns[sub_task] += 1
 
 
 def _draft(
@@ -239,6 +248,8 @@ def _draft(
                 audit=ModelAuditor(scene_crew),
                 plan_scene=ModelScenes(scene_crew, unlike),
                 pair=slot.pair,
+                turn=slot.turn,
+                recordings=pool.recordings,
             )
             plans = write_replies([speakable(look_back(plan, scene_crew), scene_crew) for plan in plans], scene_crew)
         except SceneRejected as rejected:
@@ -448,7 +459,18 @@ def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:
             track: tuple(c for c in silent if c.track_class == track and c.kind == "sfx")
             for track in ("event", "ambient")
         },
+        recordings=tuple(_recording(c) for c in clips if c.kind == "speech" and _can_be_written_down(c)),
     )
+
+
+def _can_be_written_down(clip: Clip) -> bool:
+    low, high = RECORDING_S
+    return bool(words_of(clip.transcript)) and low <= to_seconds(clip.active_end - clip.active_start) <= high
+
+
+def _recording(clip: Clip) -> Recording:
+    text = " ".join(clip.transcript.split())
+    return Recording(clip.clip_id, text, "zh" if CJK.search(text) else clip.language or "en")
 
 
 def _annotation(clip: Clip, judged: Audit) -> Annotation:

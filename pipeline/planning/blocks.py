@@ -9,13 +9,14 @@ from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
+from pipeline import seeds
 from pipeline.errors import SceneRejected
-from pipeline.planning.annotations import Annotation
+from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.banks import bank
 from pipeline.planning.phrases import Phrase, phrase_of
 from pipeline.planning.scripted import PlannedScene, ScenePlanner, SceneRequest, Wanted, identify, plan_scene
 from pipeline.planning.validator import problems
-from pipeline.synthesis.kinds import KINDS
+from pipeline.synthesis.kinds import KINDS, match_kind
 from schemas.plan import (
     MAX_SUB_EVENTS,
     MIN_SUB_EVENTS,
@@ -36,7 +37,7 @@ _AN = re.compile(r"\b([Aa])(?= (?!one\b|uni|use)[aeiou])")
 LONGEST_S = 8.0
 """Longest foreground sound that a task asks for; longer clips are cut."""
 P_OWN = 0.6
-"""Share of triggers that are clips of the bag, where it has any of the criterion."""
+"""Share of triggers that are clips of the bag, where it has any of the kind."""
 REDRAWS = 4
 """Scenes drawn for one request; each leaves out what spoilt the one before."""
 WORD_S, CHARACTER_S = 0.4, 0.25
@@ -73,6 +74,10 @@ class Task:
     duration_s: float
     background: int
     plan_scene: ScenePlanner = plan_scene
+    turn: int | None = None
+    """How many streams of this sub-task came before."""
+    recordings: tuple[Recording, ...] = ()
+    """Speech of the library that may be written down."""
 
     def pick(self, options: Sequence[T]) -> T:
         """One of `options`, evenly."""
@@ -156,15 +161,26 @@ def alike(one: Candidate, other: Candidate) -> bool:
     return one.phrase.sound == other.phrase.sound or bool(tags)
 
 
-def trigger(task: Task, criterion: Criterion, *, named: bool = False) -> Candidate:
-    """A sound of the criterion, from the bag where it has one, else one that can be rendered; the audit agrees."""
+def trigger(task: Task, criterion: Criterion, *, named: bool = False, even: bool = True) -> Candidate:
+    """A sound of the criterion: a clip of the bag or one that can be rendered; the audit agrees.
+
+    Kinds take turns over a corpus, in an order that the recipe's seed draws, so that rare ones are heard as often as
+    common ones; `even=False` draws one, for a further sound of the same stream.
+    """
     own = [a for a in task.bag if a.label == "respond" and a.criterion == criterion and a.kind == "sfx"]
     kinds = [name for name, kind in KINDS.items() if kind.criterion == criterion]
-    for _ in range(20):
-        if own and task.chance(P_OWN):
-            annotation, spoken = task.pick(own), ""
+    # The last node of the ontology is all that the synthesizer does not know.
+    nodes = [*kinds, None]
+    order = seeds.rng(task.recipe.seed, criterion, "triggers").permutation(len(nodes))
+    turn = task.turn if even and task.turn is not None else int(task.rng.integers(len(nodes)))
+    for k in range(2 * len(nodes)):
+        spoken = nodes[order[(turn + k) % len(nodes)]]
+        clips = [a for a in own if _kind_among(a, kinds) == spoken]
+        if clips and (spoken is None or task.chance(P_OWN)):
+            annotation, spoken = task.pick(clips), ""
+        elif spoken is None:
+            continue
         else:
-            spoken = task.pick(kinds)
             annotation = rendered(spoken, task.rng)
         judged = task.audit(annotation.caption, annotation.tags, policy=task.recipe.policy)
         if judged.label != "respond" or judged.criterion != criterion:
@@ -178,6 +194,11 @@ def trigger(task: Task, criterion: Criterion, *, named: bool = False) -> Candida
     raise SceneRejected(
         "planning", f"no sound of the criterion {criterion!r} passes the audit: add clips or allow more"
     )
+
+
+def _kind_among(annotation: Annotation, kinds: Sequence[str]) -> str | None:
+    kind = match_kind(annotation.caption, annotation.tags)
+    return kind if kind in kinds else None
 
 
 def _unnamed(name: str) -> Phrase:

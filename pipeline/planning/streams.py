@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning import banks
-from pipeline.planning.annotations import Annotation
+from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.blocks import Auditor, Task
 from pipeline.planning.mixed import with_guests
 from pipeline.planning.moves import Script, perform
@@ -97,6 +97,8 @@ def plan_stream(
     audit: Auditor,
     plan_scene: ScenePlanner = plan_scene,
     pair: bool = False,
+    turn: int | None = None,
+    recordings: Sequence[Recording] = (),
 ) -> tuple[StreamPlan, ...]:
     """Plan one stream, or the two of a counterfactual pair (respond, then silent).
 
@@ -108,6 +110,8 @@ def plan_stream(
         audit: the silence auditor.
         plan_scene: who writes the scene around what the task wants.
         pair: two plans that differ in one cue; only for the sub-tasks of `proactive_response`.
+        turn: how many streams of this sub-task came before; kinds of triggers take turns by it. None draws one.
+        recordings: speech of the library with its transcripts, for transcription.
 
     Raises:
         SceneRejected: the bag cannot support the task.
@@ -116,7 +120,7 @@ def plan_stream(
     if pair and ABILITY_OF[sub_task] != "proactive_response":
         raise BadInput(f"sub-task {sub_task!r} has no pairs; only the sub-tasks of proactive_response do")
     rejected = SceneRejected("planning", "no scene was drawn")
-    for _ in range(DRAWS):
+    for draw in range(DRAWS):
         language = recipe.languages[int(rng.integers(len(recipe.languages)))]
         if sub_task not in BILINGUAL:
             language = "zh" if sub_task in CHINESE else "en"
@@ -130,6 +134,9 @@ def plan_stream(
             duration_s=recipe.scene.duration_s.sample(rng),
             background=round(recipe.scene.background_events.sample(rng)),
             plan_scene=plan_scene,
+            # A kind for which no scene was found gives its turn to the next.
+            turn=None if turn is None else turn + draw,
+            recordings=tuple(recordings),
         )
         try:
             return (
