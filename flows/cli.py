@@ -94,8 +94,8 @@ def _fail(message: str, status: int, debug: bool) -> NoReturn:
 def _configure_prefect() -> None:
     """Prefect reads these once, when it is imported: no analytics, and only its warnings on the terminal."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "ERROR")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
     # On a busy machine its local server takes longer to answer than the 20 s it is given.
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 
@@ -223,6 +223,45 @@ def _print_left_out(entries: Sequence[Rejected]) -> None:
         err.print(f"[yellow]left out[/] {escape(str(rejected.path))}: {escape(rejected.reason)}")
     if len(entries) > MAX_SHOWN:
         err.print(f"[yellow]left out[/] {len(entries) - MAX_SHOWN} more; the library's rejected.csv has those of clips")
+
+
+@library_app.command("synthesize")
+def library_synthesize(
+    library: LibraryFolder,
+    recipe: Annotated[Path | None, typer.Option(help="Whose generators, captions, policy and seed are used.")] = None,
+    per_kind: Annotated[int, typer.Option(min=1, max=1000, help="Clips that every kind of trigger is to have.")] = 4,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what is missing.")] = False,
+) -> None:
+    """Generate the kinds of triggers that a library lacks into LIB-generated/, and import them."""
+    from pipeline.captioning import open_captioner
+    from pipeline.config import load_recipe
+    from pipeline.coverage import fill, missing
+    from pipeline.library.library import Library
+    from pipeline.synthesis.generators import open_generators
+    from pipeline.synthesis.made import MadeCache
+    from schemas.recipe import Recipe
+
+    opened = Library.open(library)
+    lacking = missing(opened, per_kind)
+    out.print(f"missing {sum(lacking.values())} clips of {len(lacking)} kinds: {', '.join(lacking) or 'none'}")
+    if dry_run or not lacking:
+        return
+    loaded = load_recipe(recipe) if recipe else Recipe()
+    made = MadeCache.at(loaded.synthesis.cache)
+    captioner = open_captioner(loaded, opened, made, library / "language.sqlite")
+    with _stages() as on_progress:
+        filled = fill(
+            library,
+            loaded,
+            open_generators(loaded.synthesis),
+            captioner,
+            per_kind=per_kind,
+            on_progress=lambda done, total: on_progress("generated", done, total),
+        )
+    for kind, reason in filled.failed.items():
+        err.print(f"[yellow]not made[/] {kind}: {escape(reason)}")
+    out.print(f"{sum(filled.added.values())} clips of {len(filled.added)} kinds -> {filled.sources}")
+    out.print(f"next: streamaudio library index {library} --encoder lexical")
 
 
 @library_app.command("index")
