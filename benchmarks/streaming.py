@@ -69,7 +69,7 @@ class Size:
 
 SIZES = {
     "small": Size(64, 2, 4, 2, 128, 64, 2, 4),
-    "medium": Size(512, 8, 8, 2, 1_408, 512, 8, 8),
+    "medium": Size(256, 6, 4, 2, 1_024, 512, 6, 8),
     "3b": Size(2_048, 36, 16, 2, 11_008, 1_280, 32, 20),
 }
 
@@ -99,8 +99,8 @@ def random_model(size: Size, *, device: str = "cpu", dtype: torch.dtype = torch.
         network = Qwen2Model(decoder).eval().requires_grad_(False)
         encoder = Qwen2_5OmniAudioEncoder(tower).eval().requires_grad_(False)
         head = torch.randn(size.vocabulary, size.width, dtype=dtype)
-    network.to(dtype=dtype)
-    encoder.to(dtype=dtype)
+    network.to(dtype=dtype)  # pyright: ignore[reportCallIssue]
+    encoder.to(dtype=dtype)  # pyright: ignore[reportCallIssue]
     letters = Tokenizer(models.BPE(vocab={"a": 0}, merges=[]))
     return Model(Encoder(encoder), Decoder(network, head), Text(letters, None), 4_096)
 

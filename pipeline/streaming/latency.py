@@ -32,8 +32,10 @@ class Latencies:
     _arrived_s: dict[int, float] = field(default_factory=dict)
     _newest: int = -1
     _next: int = 0
-    _reply_end: tuple[float, int, int] | None = None
-    """When the last reply ended, the next chunk then and the newest one; None once level with the clock again."""
+    _ended_s: float | None = None
+    """When a reply ended, until the next chunk is decided on."""
+    _behind: list[tuple[float, int]] = field(default_factory=list)
+    """Ends of replies, and the newest chunk at each, until that is decided on."""
 
     def arrived(self, chunk: int, at_s: float) -> None:
         self._arrived_s[chunk] = at_s
@@ -45,20 +47,19 @@ class Latencies:
 
     def decided(self, first: int, last: int, at_s: float) -> None:
         """Chunks `first` to `last` were fed together and the last one's control token is there."""
-        if self._reply_end is not None:
-            end_s, following, newest = self._reply_end
-            if first == following:
-                self.first_chunk_s.append(at_s - max(end_s, self._arrived_s[first]))
-            if last >= newest:
-                if newest >= following:
-                    self.resume_s.append(at_s - end_s)
-                self._reply_end = None
+        if self._ended_s is not None:
+            self.first_chunk_s.append(at_s - max(self._ended_s, self._arrived_s[first]))
+            self._ended_s = None
+        self.resume_s.extend(at_s - end_s for end_s, newest in self._behind if newest <= last)
+        self._behind = [(end_s, newest) for end_s, newest in self._behind if newest > last]
         for chunk in range(first, last + 1):
             del self._arrived_s[chunk]
         self._next = last + 1
 
     def reply_ended(self, at_s: float) -> None:
-        self._reply_end = (at_s, self._next, self._newest)
+        self._ended_s = at_s
+        if self._newest >= self._next:
+            self._behind.append((at_s, self._newest))
 
     def figures(self) -> dict[str, float | int | None]:
         """p50 and p95 in milliseconds, None where nothing was measured, and the share of stalled chunks."""
