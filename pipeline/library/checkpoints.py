@@ -35,7 +35,7 @@ def find(checkpoint: str) -> Path:
         raise BadInput(f"checkpoint {checkpoint!r} is neither a local path nor the id of a hub model") from error
     except OSError as error:
         offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
-        reason = "HF_HUB_OFFLINE is set" if offline else " ".join(str(error).split())[:160]
+        reason = "HF_HUB_OFFLINE is set" if offline else str(error).partition("\n")[0]
         raise BadInput(
             f"checkpoint {checkpoint!r} is not on this machine and the model hub gave no answer ({reason}); where it "
             f"can be reached run `hf download {checkpoint} --local-dir FOLDER`, and give --checkpoint FOLDER here"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EVEN_ODDS = 0.5
 TAGS = "tags"
+DEPTH = 64
+"""At least so many clips of each encoder are fused, so that another score can lift what one would not show."""
 TAG_LOG_ODDS = 3.0
 """A shared tag, or the lack of one, is taken to be right in 95 of 100 cases."""
 
@@ -30,7 +32,7 @@ def search(
     weights: Mapping[str, float],
     allowed: Collection[str] | None = None,
 ) -> list[list[Hit]]:
-    """The best `k` clips per text by fused score, among the best `k` of each encoder; ties in order of clip id.
+    """The best `k` clips per text by fused score, among the first of each encoder; ties in order of clip id.
 
     Args:
         tags: per text the tags of which one is wanted, whatever their case.
@@ -38,7 +40,7 @@ def search(
         allowed: clip ids that may be found; None for all.
     """
     indexes = {name: library.index(name) for name in weights if name != TAGS}
-    per_encoder = [index.search(texts, k, allowed) for index in indexes.values()]
+    per_encoder = [index.search(texts, max(k, DEPTH), allowed) for index in indexes.values()]
     total = sum(weights.values())
     fused: list[list[Hit]] = []
     for number, (text, wanted) in enumerate(zip(texts, tags, strict=True)):
