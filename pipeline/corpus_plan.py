@@ -31,9 +31,9 @@ from pipeline.library.encoders import Encoder
 from pipeline.library.library import Library
 from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.model import ModelScenes, speakable
+from pipeline.planning.settings import CJK
 from pipeline.planning.streams import plan_stream, read_texts
 from pipeline.planning.wording import look_back, write_replies
-from pipeline.planning.settings import CJK
 from pipeline.seeds import derive, rng
 from pipeline.shards.corpus import Quarantined
 from pipeline.shards.writer import write_atomically

@@ -32,8 +32,8 @@ from pipeline.grounding.model import ModelVerifier, check_scene
 from pipeline.grounding.verify import VERIFIER, Evidence, RuleVerifier, Target, Verdict, Verifier
 from pipeline.language.crew import Crew, SceneCrew, rejection
 from pipeline.library.library import Library
-from pipeline.rooms import Room
 from pipeline.planning.blocks import beside
+from pipeline.rooms import Room
 from pipeline.seeds import rng
 from pipeline.sounds import Conditioner, Sound, profile_of
 from pipeline.speaking import (
@@ -76,6 +76,8 @@ from schemas.row import Event, Row
 from schemas.taxonomy import AuditLabel
 from schemas.unit import NoisePick, PlannedStream, Unit
 
+TRANSCRIPT = "transcript"
+"""In place of an encoder: a recording is chosen by its words."""
 BED_NOISE_S = 20.0
 """Length of a generated noise clip before it is tiled."""
 
@@ -203,7 +205,9 @@ def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -
     arranged: list[Arranged] = []
     for stream, found in zip(unit.streams, grounded, strict=True):
         draw = rng(unit.seed, 0, "speech")
-        spoken = speak_dialogue(stream.plan, tools.speech, tools.check_speech, tools.recipe.speech, draw)
+        spoken = speak_dialogue(
+            stream.plan, tools.speech, tools.check_speech, tools.recipe.speech, draw, tools.library
+        )
         parts = _parts(stream.plan, found, spoken, tools)
         elements = _elements(stream.plan, parts, unit, tools.recipe)
         layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
@@ -509,9 +513,9 @@ def _event(index: int, part: Part, draft: Draft, mix: Composition, tools: Tools)
         clip_end_sample=material.clip_start_sample + kept[1] if clip else None,
         query=grounded.target.refinement.query if grounded else None,
         caption=material.caption,
-        encoder=tools.grounding.scorer if clip else None,
+        encoder=None if clip is None else tools.grounding.scorer if grounded else TRANSCRIPT,
         score=material.score,
-        verdict=grounded.verdict.verdict if grounded else None,
+        verdict=grounded.verdict.verdict if grounded else "accept" if clip else None,
         decision=plan.steps[index].decision if index < len(plan.steps) else "none",
         transcript=spoken.utterance.text if spoken else clip.transcript if clip else None,
         generator=material.generator,

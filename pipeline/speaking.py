@@ -14,8 +14,10 @@ import numpy as np
 
 from pipeline.composition.timeline import Placement
 from pipeline.grounding.cascade import Material
+from pipeline.library.library import Library
 from pipeline.loudness import measure
 from pipeline.sounds import Sound
+from pipeline.synthesis.align import estimated_words
 from pipeline.synthesis.asr import SpeechCheck
 from pipeline.synthesis.speech import Speech, SpeechEngine, Voice, WordTime
 from pipeline.timing import to_samples
@@ -73,9 +75,14 @@ class Cut:
 
 
 def speak_dialogue(
-    plan: StreamPlan, engine: SpeechEngine, check: SpeechCheck, params: SpeechParams, draw: np.random.Generator
+    plan: StreamPlan,
+    engine: SpeechEngine,
+    check: SpeechCheck,
+    params: SpeechParams,
+    draw: np.random.Generator,
+    library: Library,
 ) -> list[Spoken]:
-    """Render the dialogue: one voice for the user, another for everybody else who speaks.
+    """Render the dialogue: one voice for the user, another for everybody else who speaks; recordings are played.
 
     Raises:
         SceneRejected: the engine does not speak a text, or the check hears something else in every take.
@@ -85,6 +92,9 @@ def speak_dialogue(
     rate_wpm, pitch = (round(d.sample(draw)) for d in (params.rate_wpm, params.pitch))
     spoken: list[Spoken] = []
     for utterance in plan.dialogue:
+        if utterance.clip_id is not None:
+            spoken.append(_played(utterance, library))
+            continue
         voice = voices[order[SPEAKERS.index(utterance.speaker) % len(voices)]]
         factor, steps = PROSODY[utterance.emotion]
         rate = int(np.clip(round(rate_wpm * factor * utterance.haste), *RATES_WPM))
@@ -128,6 +138,27 @@ def speak_dialogue(
             )
         )
     return spoken
+
+
+def _played(utterance: Utterance, library: Library) -> Spoken:
+    """A recording of the library in place of a voice; nobody knows when its words are said, so that is estimated."""
+    clip = library.clips[utterance.clip_id or ""]
+    samples = library.read(clip.clip_id, clip.active_start, clip.active_end)
+    material = Material(
+        samples=samples,
+        source="retrieved",
+        clip=clip,
+        clip_start_sample=clip.active_start,
+        clip_end_sample=clip.active_end,
+        caption=clip.caption,
+        tags=clip.tags,
+        generator=None,
+        licence=clip.licence,
+        attribution=clip.attribution,
+        score=1.0,
+    )
+    words = estimated_words(samples, utterance.text)
+    return Spoken(utterance, material, clip.speaker or "unknown", 0, 0, words, True, None, (), "", 0, None)
 
 
 def _prosody(speech: Speech) -> str:

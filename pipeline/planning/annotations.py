@@ -20,3 +20,12 @@ class Annotation:
     label: AuditLabel
     criterion: Criterion | None
     sustained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A clip of somebody speaking, by what is said in it."""
+
+    clip_id: str
+    text: str
+    language: str

@@ -87,8 +87,9 @@ def _step(stream: Stream, index: int, step: Step) -> Iterator[Finding]:
     """One step of the plan against its event, its words and its reply."""
     plan, event = stream.plan, stream.row.events[index]
     if step.source == "speech":
-        said = plan.dialogue[step.index].text
-        if (event.source, event.transcript) != ("spoken", said):
+        said = plan.dialogue[step.index]
+        expected = ("retrieved" if said.clip_id else "spoken", said.clip_id, said.text)
+        if (event.source, event.clip_id, event.transcript) != expected:
             yield stream.finding("plan-dialogue", f"{event.source} {event.transcript!r}, planned {said!r}", event=index)
     else:
         planned = plan.scene.sub_events[step.index]
@@ -246,10 +247,10 @@ def _conditioning(stream: Stream) -> Iterator[Finding]:
 
 def _speech(stream: Stream) -> Iterator[Finding]:
     records = {record.event: record for record in stream.provenance.speech}
-    for i, event in enumerate(stream.row.events):
-        if event.source != "spoken":
+    for i, step in stream.steps():
+        if step.source != "speech":
             continue
-        record = records.get(i)
+        event, record = stream.row.events[i], records.get(i)
         if record is None:
             yield stream.finding("speech-words", "no voice is recorded", event=i)
             continue
@@ -276,7 +277,7 @@ def _delays(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
         if step is not None and (step.incremental or step.idle_s is not None):
             continue  # their own rules say when
         drawn = response.chunk - last_chunk(event.end_sample) - response.moved_chunks
-        immediate = event.source == "spoken" or (step is not None and step.safety)
+        immediate = step is not None and (step.source == "speech" or step.safety)
         least, most = (0, 0) if immediate else (round(low), round(high))
         if not least <= drawn <= most and response.sub_task in ABILITY_OF:
             yield stream.finding(

@@ -236,7 +236,8 @@ class StemChecker:
             if clip is None or (clip.sha256, clip.caption, clip.licence, clip.attribution) != stored:
                 yield stream.finding("clip-facts", f"{stored} is not what the library says of the clip", event=i)
                 continue
-            yield from _recognised(stream, i, clip.tags)
+            if stream.refinement(i) is not None:
+                yield from _recognised(stream, i, clip.tags)
             if i in single and (heard := _occurrences(clip, event)) != 1:
                 yield stream.finding("count-single", f"{heard} occurrences of its clip are heard, expected 1", event=i)
         for track in stream.row.noise:

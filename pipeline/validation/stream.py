@@ -60,7 +60,8 @@ class Stream:
 
     def sounds(self) -> Iterator[tuple[int, Event]]:
         """Events that nobody speaks."""
-        return ((i, event) for i, event in enumerate(self.row.events) if event.source != "spoken")
+        spoken = {event for event, step in self.steps() if step.source == "speech"}
+        return ((i, event) for i, event in enumerate(self.row.events) if i not in spoken)
 
     def audit(self, event: int) -> AuditRecord | None:
         """The trigger policy's judgement of an event's sound."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.annotation.audit import Audit, audit
 from pipeline.errors import BadInput, SceneRejected
-from pipeline.planning.annotations import Annotation
+from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.banks import bank
 from pipeline.planning.phrases import phrase_of
 from pipeline.planning.scripted import identify
@@ -352,3 +352,17 @@ def test_every_phrase_names_a_sound_of_the_grammar() -> None:
 
     assert set(bank("phrases")) <= set(grammar().sounds)
     assert all(len(entry.split(";")) == 6 for entry in bank("phrases").values())
+
+
+def test_recordings_of_the_library_are_written_down_in_their_language() -> None:
+    recordings = (Recording("a", "in eighteen thirteen", "en"), Recording("b", "今天天气很好", "zh"))
+    found: dict[str, set[str | None]] = {}
+    for sub_task in ("read_speech", "mandarin_speech", "spontaneous_speech"):
+        for seed in range(12):
+            (stream,) = plan_stream(
+                sub_task, BAG, recipe=RECIPE, rng=rng(seed, sub_task, "planning"), audit=audit, recordings=recordings
+            )
+            said = stream.dialogue[-1]
+            found.setdefault(sub_task, set()).add(said.clip_id)
+            assert said.clip_id is None or said.text == next(r.text for r in recordings if r.clip_id == said.clip_id)
+    assert found == {"read_speech": {"a", None}, "mandarin_speech": {"b", None}, "spontaneous_speech": {None}}

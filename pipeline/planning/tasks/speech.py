@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+from pipeline.planning.annotations import Recording
 from pipeline.planning.banks import bank, entries
 from pipeline.planning.blocks import Task
 from pipeline.planning.moves import Script, say
@@ -25,21 +26,41 @@ PER_READING = (1, 3)
 SENTENCES = (2, 5)
 JOINED = (2, 4)
 MAX_HESITATIONS = 2
+P_RECORDED = 0.8
+"""Share of transcriptions of recordings, where the library has any."""
 FILLER = re.compile(r"\b(um|uh|er|well|you know|i mean)\b", re.IGNORECASE)
 
 
 def transcription(task: Task) -> Script:
     """An instruction, then speech; in each chunk in which words end, those words."""
+    recording = _recording(task)
+    if recording is not None:
+        spoken = Utterance(text=recording.text, language=task.language, clip_id=recording.clip_id)
+        return _written_down(task, spoken)
     drawn = _draw(task, [text for (text,) in entries("reading", TEXTS[task.sub_task])], PER_READING)
     text = ("" if task.language == "zh" else " ").join(drawn)
     pauses = _hesitations(task, text) if task.sub_task == "spontaneous_speech" else ()
-    spoken = Utterance(text=text, language=task.language, pauses=pauses)
+    return _written_down(task, Utterance(text=text, language=task.language, pauses=pauses))
+
+
+def _written_down(task: Task, spoken: Utterance) -> Script:
     return Script(
         [
             say(task, task.pick(bank("transcribing")["transcribe"][task.language])),
-            say(task, spoken, text, close=True, incremental=True, reason="written down word by word"),
+            say(task, spoken, spoken.text, close=True, incremental=True, reason="written down word by word"),
         ]
     )
+
+
+def _recording(task: Task) -> Recording | None:
+    """Real speech of the library in most streams, where it has any that suits the sub-task."""
+    fitting = [
+        r
+        for r in task.recordings
+        if r.language.partition("-")[0] == task.language
+        and (task.sub_task != "spontaneous_speech" or FILLER.search(r.text))
+    ]
+    return task.pick(fitting) if fitting and task.chance(P_RECORDED) else None
 
 
 def translation_by_sentence(task: Task) -> Script:
