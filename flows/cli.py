@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 import traceback
 import webbrowser
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from flows import streaming_cli
+from flows.library_cli import library_app
+from flows.terminal import err, out, stages
 from pipeline.errors import BadInput, GateFailed, StreamAudioError
-
-if TYPE_CHECKING:
-    from pipeline.library.dialogues import DialogueReport
-    from pipeline.library.importers import Layout, Rejected
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,24 +26,17 @@ app = typer.Typer(
     help="Build long audio streams with sparse labels that say when to speak.",
     epilog="Any command takes --debug to show the traceback of an error.",
 )
-library_app = typer.Typer(no_args_is_help=True, help="Clips on disk -> an indexed library.")
 recipe_app = typer.Typer(no_args_is_help=True, help="Recipes: their schema, and one with its defaults filled in.")
 app.add_typer(library_app, name="library")
 app.add_typer(recipe_app, name="recipe")
 app.command()(streaming_cli.stream)
 app.command()(streaming_cli.serve)
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
-
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML recipe.")]
-LibraryFolder = Annotated[Path, typer.Argument(metavar="LIB", help="A folder that `library import` made.")]
 CorpusFolder = Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder that `build` made.")]
 Format = Literal["audio-interaction", "webdataset", "lhotse", "nemo", "jams", "hub"]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
-EncoderName = Annotated[str, typer.Option(help="lexical, minilm or clap.")]
 INTERRUPTED = 130
-MAX_SHOWN = 20
 
 
 def main() -> NoReturn:
@@ -100,35 +77,6 @@ def _configure_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 
 
-class _Rate(ProgressColumn):
-    """Items per second, once there is something to measure."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.1f}/s", style="dim")
-
-
-@contextlib.contextmanager
-def _stages() -> Iterator[Any]:
-    """One bar per stage, made when the stage first reports; yields a callback (stage, done, total)."""
-    with Progress(
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    ) as progress:
-        bars: dict[str, Any] = {}
-
-        def update(stage: str, done: int, total: int) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=total)
-            progress.update(bars[stage], completed=done, total=total)
-
-        yield update
-
-
 @app.command()
 def demo(
     out_folder: Annotated[Path, typer.Option("--out", help="Where library, corpus and report go.")] = Path("demo"),
@@ -137,7 +85,7 @@ def demo(
     """Build, validate and show a small corpus from nothing but the embedded defaults."""
     from flows.demo import run_demo
 
-    with _stages() as on_progress:
+    with stages() as on_progress:
         result = run_demo(out_folder, workers=workers, on_progress=on_progress)
     _print_built(result.manifest)
     out.print(f"corpus  {result.corpus}")
@@ -169,186 +117,6 @@ def _print_spending(language: dict[str, Any]) -> None:
         out.print(f"per scene {mean['requests']:.1f} requests, {tokens}{cost}")
 
 
-@library_app.command("import")
-def library_import(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder of recordings, or a manifest file.")],
-    out_folder: Annotated[Path, typer.Option("--out", metavar="LIB", help="Where the library goes.")],
-    layout: Annotated[
-        str, typer.Option(help="auto, folder, manifest, dialogues (texts beside the clips), or a corpus: see docs.")
-    ] = "auto",
-    licence: Annotated[str | None, typer.Option(help="Of dialogues whose rows state none.")] = None,
-    protect: Annotated[
-        list[Path] | None,
-        typer.Option(help="Recordings (folder, file) or titles (text file) that never enter; may be given often."),
-    ] = None,
-    drop_duplicates: Annotated[
-        bool, typer.Option("--drop-duplicates", help="Leave out recordings that sound like a longer one.")
-    ] = False,
-) -> None:
-    """Read clips with captions, tags, transcripts and licences into a 16 kHz store; sources stay where they are."""
-    from pipeline.library.dialogues import import_dialogues, import_translations
-    from pipeline.library.importers import recognise
-    from pipeline.library.library import import_library
-
-    if layout == "dialogues":
-        _print_dialogues(import_dialogues(source, out_folder, licence=licence))
-        return
-    with _stages() as on_progress:
-        report = import_library(
-            source,
-            out_folder,
-            layout=cast("Layout", layout),
-            protect=protect or (),
-            drop_duplicates=drop_duplicates,
-            on_progress=lambda done, total: on_progress("imported", done, total),
-        )
-    left_out = [*report.rejected, *report.duplicates]
-    _print_left_out(left_out)
-    out.print(f"{report.clips} clips, {report.hours:.2f} h, {len(left_out)} left out -> {out_folder}")
-    if layout == "covost" or (layout == "auto" and source.is_dir() and recognise(source) == "covost"):
-        _print_dialogues(import_translations(source, out_folder))
-    out.print(f"next: streamaudio library index {out_folder} --encoder lexical")
-
-
-def _print_dialogues(report: DialogueReport) -> None:
-    _print_left_out(report.rejected)
-    out.print(
-        f"{report.imported} dialogues imported, {report.duplicates} were there already, "
-        f"{len(report.rejected)} left out; the library has {report.dialogues}"
-    )
-
-
-def _print_left_out(entries: Sequence[Rejected]) -> None:
-    for rejected in entries[:MAX_SHOWN]:
-        err.print(f"[yellow]left out[/] {escape(str(rejected.path))}: {escape(rejected.reason)}")
-    if len(entries) > MAX_SHOWN:
-        err.print(f"[yellow]left out[/] {len(entries) - MAX_SHOWN} more; the library's rejected.csv has those of clips")
-
-
-@library_app.command("synthesize")
-def library_synthesize(
-    library: LibraryFolder,
-    recipe: Annotated[Path | None, typer.Option(help="Whose generators, captions, policy and seed are used.")] = None,
-    per_kind: Annotated[int, typer.Option(min=1, max=1000, help="Clips that every kind of trigger is to have.")] = 4,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what is missing.")] = False,
-) -> None:
-    """Generate the kinds of triggers that a library lacks into LIB-generated/, and import them."""
-    from pipeline.captioning import open_captioner
-    from pipeline.config import load_recipe
-    from pipeline.coverage import fill, missing
-    from pipeline.library.library import Library
-    from pipeline.synthesis.generators import open_generators
-    from pipeline.synthesis.made import MadeCache
-    from schemas.recipe import Recipe
-
-    opened = Library.open(library)
-    lacking = missing(opened, per_kind)
-    out.print(f"missing {sum(lacking.values())} clips of {len(lacking)} kinds: {', '.join(lacking) or 'none'}")
-    if dry_run or not lacking:
-        return
-    loaded = load_recipe(recipe) if recipe else Recipe()
-    made = MadeCache.at(loaded.synthesis.cache)
-    captioner = open_captioner(loaded, opened, made, library / "language.sqlite")
-    with _stages() as on_progress:
-        filled = fill(
-            library,
-            loaded,
-            open_generators(loaded.synthesis),
-            captioner,
-            per_kind=per_kind,
-            on_progress=lambda done, total: on_progress("generated", done, total),
-        )
-    for kind, reason in filled.failed.items():
-        err.print(f"[yellow]not made[/] {kind}: {escape(reason)}")
-    out.print(f"{sum(filled.added.values())} clips of {len(filled.added)} kinds -> {filled.sources}")
-    out.print(f"next: streamaudio library index {library} --encoder lexical")
-
-
-@library_app.command("index")
-def library_index(
-    library: LibraryFolder,
-    encoder: EncoderName = "lexical",
-    checkpoint: Annotated[
-        str | None, typer.Option(metavar="PATH_OR_ID", help="laion-clap .pt, model folder or hub id.")
-    ] = None,
-    tokenizer: Annotated[
-        str | None,
-        typer.Option(metavar="PATH_OR_ID", help="RoBERTa tokenizer of a laion-clap .pt, where not beside it."),
-    ] = None,
-) -> None:
-    """Embed the clips that the encoder's index lacks and write it; an interrupted run goes on where it stopped."""
-    from pipeline.library.library import Library, index_library
-
-    with _stages() as on_progress:
-        clips = index_library(
-            library,
-            encoder,
-            checkpoint=checkpoint,
-            tokenizer=tokenizer,
-            on_progress=lambda done, total: on_progress("embedded", done, total),
-        )
-    facts = Library.open(library).index(encoder).facts
-    learnt = facts["calibration"]
-    out.print(f"{clips} clips indexed with {encoder}: {facts['kind']}, recall@3 {facts['recall_at_3']:.3f}")
-    out.print(f"threshold {learnt['threshold']:.3f} ({learnt['method']})")
-
-
-@library_app.command("search")
-def library_search(
-    library: LibraryFolder,
-    words: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 3,
-    encoder: EncoderName = "lexical",
-    fuse: Annotated[
-        str | None, typer.Option("--hybrid", metavar="WEIGHTS", help="Fuse scores, as in clap=2,lexical=1,tags=1.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Wanted tag, for `tags` in --hybrid; may be given often.")
-    ] = None,
-) -> None:
-    """Print the nearest clips: score, caption, licence, path."""
-    from pipeline.library import hybrid
-    from pipeline.library.library import Library
-
-    opened = Library.open(library)
-    if fuse is None:
-        (hits,) = opened.search([words], k, encoder=encoder)
-    else:
-        (hits,) = hybrid.search(opened, [words], [tag or []], k, weights=hybrid.parse(fuse))
-    for hit in hits:
-        clip = opened.clips[hit.clip_id]
-        out.print(f"{hit.score:.3f}  {clip.caption}  [{clip.licence}]  {clip.path}", markup=False)
-
-
-@library_app.command("dedup")
-def library_dedup(
-    library: LibraryFolder,
-    drop: Annotated[bool, typer.Option("--drop", help="Take the shorter of each pair out of the library.")] = False,
-) -> None:
-    """Print pairs of clips that are one recording: by the landmarks of their sound, and by CLAP where it is indexed."""
-    from pipeline.library.dedup import drop_duplicates, find_duplicates
-    from pipeline.library.library import Library
-
-    opened = Library.open(library)
-    with _stages() as on_progress:
-        found = find_duplicates(opened, on_progress=lambda done, total: on_progress("heard", done, total))
-    for pair in found:
-        heard = "  -  " if pair.landmarks is None else f"{pair.landmarks:5.0%}"
-        cosine = "  -  " if pair.cosine is None else f"{pair.cosine:.3f}"
-        out.print(f"{heard}  {cosine}  {opened.clips[pair.one].path}  {opened.clips[pair.other].path}", markup=False)
-    out.print(f"{len(found)} pairs (landmarks that agree, cosine)")
-    if drop:
-        out.print(f"{drop_duplicates(opened, found)} clips taken out; index the library again")
-
-
-@library_app.command("info")
-def library_info(library: LibraryFolder) -> None:
-    """Print what a library holds."""
-    from pipeline.library.library import Library
-
-    out.print_json(json.dumps(Library.open(library).info(), ensure_ascii=False))
-
-
 @app.command()
 def plan(
     recipe: RecipeFile,
@@ -359,7 +127,7 @@ def plan(
     from flows.starter import find_library, preview
     from pipeline.config import load_recipe
 
-    with _stages() as on_progress:
+    with stages() as on_progress:
         found = find_library(library, "starter", on_progress)
     for stream_plan in preview(load_recipe(recipe), found, n):
         out.print(stream_plan.model_dump_json(), markup=False)
@@ -414,7 +182,7 @@ def build(
     from pipeline.config import load_recipe
 
     loaded = load_recipe(recipe)
-    with _stages() as on_progress:
+    with stages() as on_progress:
         found = find_library(library, loaded.library, on_progress)
         built = build_corpus(
             loaded,
@@ -440,7 +208,7 @@ def validate(
     from pipeline.validation.contract import validate_corpus
     from pipeline.validation.report import write_report
 
-    with _stages() as on_progress:
+    with stages() as on_progress:
         findings = validate_corpus(
             corpus, library=library, on_progress=lambda done, total: on_progress("validated", done, total)
         )
@@ -492,7 +260,7 @@ def export(
     if tokenizer is None and (system_prompt or reference):
         raise BadInput("--system-prompt and --reference shape token rows; pass --tokenizer DIR too")
     tokenize = None if tokenizer is None else opened(tokenizer, system_prompt, reference=reference)
-    with _stages() as on_progress:
+    with stages() as on_progress:
         exported = write(
             corpus,
             out_folder,
