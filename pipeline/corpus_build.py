@@ -24,6 +24,7 @@ from pipeline.language.ordered import in_order
 from pipeline.language.spending import keep_measured, spending
 from pipeline.library.hybrid import TAGS
 from pipeline.library.library import Library
+from pipeline.planning.instructions import Instruction, as_lines, instructions_sha256, load_instructions
 from pipeline.rooms import load_rooms, rooms_sha256
 from pipeline.scene import Tools, build_unit
 from pipeline.shards.card import write_card
@@ -48,11 +49,13 @@ VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "f
 
 def identity(recipe: Recipe, library: Library, limit: int | None) -> dict[str, Any]:
     """What a resume must share with the build it goes on with."""
+    instructions = _instructions(recipe)
     return {
         "recipe_sha256": recipe_sha256(recipe),
         "library_sha256": library.hash,
         "index_sha256": _index_sha256(recipe, library),
         "rooms_sha256": rooms_sha256(load_rooms(recipe.composition.room_ir)),
+        "instructions_sha256": None if instructions is None else instructions_sha256(instructions),
         "limit": limit,
         "builder": metadata.version("streamaudio-builder"),
     }
@@ -221,6 +224,10 @@ def _rejected(unit: Unit, rejection: SceneRejected) -> Iterator[Quarantined]:
         )
 
 
+def _instructions(recipe: Recipe) -> tuple[Instruction, ...] | None:
+    return None if recipe.instructions is None else load_instructions(Path(recipe.instructions.file))
+
+
 def publish(workplace: Workplace, recipe: Recipe, plan: Plan, build_identity: Mapping[str, Any]) -> dict[str, Any]:
     """Write quarantine, card and, last, the manifest; returns the manifest.
 
@@ -243,6 +250,9 @@ def publish(workplace: Workplace, recipe: Recipe, plan: Plan, build_identity: Ma
         language=workplace.spending(recipe),
     )
     folder.write_quarantine(rejected)
+    instructions = _instructions(recipe)
+    if instructions is not None and recipe.instructions is not None and recipe.instructions.text_only:
+        write_atomically(folder.root / "text" / "instructions.jsonl", as_lines(instructions))
     write_card(folder.root, content, sorted({a for report in reports for a in report.attributions}))
     folder.write_manifest(content)
     if isinstance(recipe.planner, ModelPlanner):

@@ -245,6 +245,16 @@ _DEFAULT_MIXTURE: dict[str, float] = {
 }
 
 
+class InstructionParams(_Frozen):
+    """Texts of an instruction corpus: JSON lines of `instruction`, `answer` and, where not English, `language`."""
+
+    file: Annotated[str, Field(min_length=1)]
+    spoken: Share = 0.5
+    """Share of the `single_turn_qa` streams whose question is one of them, said aloud."""
+    text_only: bool = True
+    """Publish all of them as text/instructions.jsonl too, for training on text alone."""
+
+
 class Recipe(_Frozen):
     """A corpus, determined: the same recipe, library and planner replies give the same bytes."""
 
@@ -262,6 +272,7 @@ class Recipe(_Frozen):
     """Weight per sub-task; those left out have none. The default follows the published shares of the abilities."""
     mixed: Share = 0.3
     """Share of streams that hold other sub-tasks before their own, in one unbroken session."""
+    instructions: InstructionParams | None = None
     policy: Policy = "strict"
     p_silent: Share = 0.40
     p_history: Share = 0.30

@@ -13,6 +13,7 @@ from pipeline import seeds
 from pipeline.errors import SceneRejected
 from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.banks import bank
+from pipeline.planning.instructions import Instruction
 from pipeline.planning.phrases import Phrase, phrase_of
 from pipeline.planning.scripted import PlannedScene, ScenePlanner, SceneRequest, Wanted, identify, plan_scene
 from pipeline.planning.validator import problems
@@ -78,6 +79,8 @@ class Task:
     """How many streams of this sub-task came before."""
     recordings: tuple[Recording, ...] = ()
     """Speech of the library that may be written down."""
+    instructions: tuple[Instruction, ...] = ()
+    """Of the recipe's instruction corpus."""
 
     def pick(self, options: Sequence[T]) -> T:
         """One of `options`, evenly."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning import banks
 from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.blocks import Auditor, Task
+from pipeline.planning.instructions import load_instructions
 from pipeline.planning.mixed import with_guests
 from pipeline.planning.moves import Script, perform
 from pipeline.planning.scripted import ScenePlanner, plan_scene
@@ -137,6 +139,7 @@ def plan_stream(
             # A kind for which no scene was found gives its turn to the next.
             turn=None if turn is None else turn + draw,
             recordings=tuple(recordings),
+            instructions=() if recipe.instructions is None else load_instructions(Path(recipe.instructions.file)),
         )
         try:
             return (

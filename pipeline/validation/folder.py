@@ -24,7 +24,7 @@ from schemas.recipe import Recipe
 
 HOURS_TOLERANCE = 1e-5
 """The manifest rounds to 1e-6 h."""
-_OURS = {".state", "assets", "data", "report", "manifest.json", "README.md", "quarantine.parquet"}
+_OURS = {".state", "assets", "data", "report", "text", "manifest.json", "README.md", "quarantine.parquet"}
 
 
 class _Model(BaseModel):

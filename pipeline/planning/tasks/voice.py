@@ -27,7 +27,12 @@ NEGATIVES: dict[str, tuple[Speaker, float]] = {
 
 
 def single_turn_qa(task: Task) -> Script:
-    """A spoken question, answered at its end."""
+    """A spoken question, answered at its end; of the recipe's instruction corpus, where it has one, in a share."""
+    params = task.recipe.instructions
+    fitting = [i for i in task.instructions if i.language == task.language and i.speakable]
+    if params is not None and fitting and task.chance(params.spoken):
+        chosen = task.pick(fitting)
+        return Script([say(task, chosen.instruction, chosen.answer)])
     return Script([_question(task)])
 
 
