@@ -134,7 +134,7 @@ def test_stream(name: str, session: Session, recording: Any, expected: Any) -> N
     assert run["turns"] is None or turns == run["turns"]
 
 
-@pytest.mark.parametrize("name", ["session_mixed", "budget_83", "long_fit"])
+@pytest.mark.parametrize("name", ["session_mixed", "budget_83", pytest.param("long_fit", marks=pytest.mark.slow)])
 def test_hidden_states(name: str, session: Session, recording: Any, expected: Any) -> None:
     """Behind every forward: hidden state, some logits, last position, tokens fed, token drawn."""
     run, trace = expected(f"stream_{name}"), expected("stream_trace.npz")
