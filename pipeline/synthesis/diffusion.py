@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -56,7 +57,7 @@ class Diffusion:
         import torch
 
         duration_s = min(wish.duration_s, self._params.max_duration_s)
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.random.fork_rng():
             samples, rate = self._make(wish, duration_s)
         samples = samples[: round(duration_s * rate)]
         return standard(samples, rate=rate)
@@ -68,10 +69,10 @@ class Diffusion:
         if p.pipeline == "musicgen":
             model, processor = self._model
             inputs = processor(text=[wish.caption], padding=True, return_tensors="pt").to(self._device)
-            frames = int(np.ceil(duration_s * model.config.audio_encoder.frame_rate)) + 1
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                audio = model.generate(**inputs, do_sample=True, guidance_scale=p.guidance, max_new_tokens=frames)
+            # Codebooks are delayed against one another by a frame each.
+            frames = math.ceil(duration_s * model.config.audio_encoder.frame_rate) + model.decoder.num_codebooks
+            torch.manual_seed(seed)
+            audio = model.generate(**inputs, do_sample=True, guidance_scale=p.guidance, max_new_tokens=frames)
             return _mono(audio[0]), model.config.audio_encoder.sampling_rate
         pipe = self._model
         options: dict[str, Any] = {
