@@ -27,7 +27,7 @@ def test_recordings_are_played_and_written_down(shared: Path, tmp_path: Path) ->
     transcripts = {}
     with (speech / "transcripts.csv").open(encoding="utf-8") as file:
         for entry in csv.DictReader(file):
-            path = shutil.copy(speech / entry["file"], sources / entry["file"]).name
+            path = Path(shutil.copy(speech / entry["file"], sources)).name
             lines.append(
                 {"path": path, "caption": "a person speaking", "tags": ["Speech"], "kind": "speech", "language": "en",
                  "transcript": entry["transcript"], "licence": entry["licence"], "attribution": entry["source"]}
