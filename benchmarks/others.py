@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,10 @@ def write_job(folder: Path, corpus: Path, shards: list[str], library: Library, s
     for clip in {c for s in job for c in s["beds"]} | {e["clip"] for s in job for e in s["events"]}:
         sources[clip] = library.clips[clip].path
         sf.write(folder / f"{clip}.wav", library.read(clip), SAMPLE_RATE, subtype="PCM_16")
+    # lhotse reads a repeated clip once for every repetition; warm, it gets its beds as long as they are needed.
+    longest = max(stream["samples"] for stream in job)
+    for clip in {c for s in job for c in s["beds"]}:
+        sf.write(folder / f"{clip}-long.wav", np.resize(library.read(clip), longest), SAMPLE_RATE, subtype="PCM_16")
     (folder / "job.json").write_text(json.dumps({"streams": job, "sources": sources}))
     return folder
 
@@ -115,9 +120,10 @@ def lhotse(folder: Path, state: str) -> float:
     recordings: dict[str, Recording] = {}
 
     def cut(stream: dict[str, Any], clip: str, length: int | None) -> MonoCut:
-        if clip not in recordings:
-            recordings[clip] = Recording.from_file(stream["path"][clip], recording_id=clip).resample(SAMPLE_RATE)
-        recording = recordings[clip]
+        path = str(folder / f"{clip}-long.wav") if length is None and state == "warm" else stream["path"][clip]
+        if path not in recordings:
+            recordings[path] = Recording.from_file(path, recording_id=clip).resample(SAMPLE_RATE)
+        recording = recordings[path]
         longest = recording.num_samples
         duration = min(length or longest, longest) / SAMPLE_RATE
         return MonoCut(f"{clip}-{length}", 0, duration, 0, recording=recording)
@@ -137,11 +143,9 @@ def lhotse(folder: Path, state: str) -> float:
                 )
             for bed in stream["beds"]:
                 one = cut(stream, bed, None)
-                tiled, at = one, one.duration
-                while at < total_s:
-                    tiled = tiled.append(one)
-                    at += one.duration
-                mixed = mixed.mix(tiled.truncate(duration=total_s), snr=15)
+                mixed = mixed.mix(
+                    one.repeat(times=math.ceil(total_s / one.duration)).truncate(duration=total_s), snr=15
+                )
             yield mixed.load_audio()[0][: stream["samples"]]
 
     return _store(folder, streams())
@@ -195,9 +199,8 @@ def scaper(folder: Path, state: str) -> float:
                     None,
                 )
             audio, _, _, _ = scene.generate(
-                None, None, allow_repeated_label=True, allow_repeated_source=True, reverb=0, fade_in_len=0.02,
-                fade_out_len=0.02, disable_sox_warnings=True, no_audio=False, quick_pitch_time=True,
-            )  # fmt: skip
+                allow_repeated_label=True, allow_repeated_source=True, disable_sox_warnings=True
+            )
             mix = np.asarray(audio, np.float32).reshape(-1)
             yield mix
 
