@@ -57,7 +57,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         return f"unknown key {key!r}; {hint}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     # What stands where an endpoint is described may be a key, whatever its name: numbers are shown, nothing else.
-    endpoint = location[:2] == ["planner", "openai"] or location[-1:] == ["base_url"]
+    described = ("openai", "elevenlabs", "command", "chat")
+    endpoint = any(part in described for part in location) or location[-1:] == ["base_url"]
     secret = endpoint and not isinstance(first["input"], int | float)
     value = "(not shown)" if secret else repr(first["input"])
     return f"{key} = {value}: {first['msg']}{more}"

@@ -81,7 +81,80 @@ def musicgen(folder: Path) -> None:
     EncodecFeatureExtractor(sampling_rate=8_000).save_pretrained(folder)
 
 
-@pytest.mark.parametrize("make", [stable_audio, musicgen], ids=lambda make: make.__name__)
+def audioldm2(folder: Path) -> None:
+    diffusers = pytest.importorskip("diffusers", reason="the extra `generate` is not installed")
+    import transformers as hf
+
+    letters = {
+        letter: i for i, letter in enumerate(["<s>", "<pad>", "</s>", "<unk>", *"adogbrklwquity", "Ġ", "<mask>"])
+    }
+    pieces = [(piece, -2.0) for piece in ["<pad>", "</s>", "<unk>", "▁", *"adogbrkslwquity"]]
+    text = hf.ClapTextConfig(
+        hidden_size=8,
+        intermediate_size=8,
+        num_attention_heads=1,
+        num_hidden_layers=1,
+        pad_token_id=1,
+        vocab_size=100,
+        projection_dim=8,
+    )
+    audio = hf.ClapAudioConfig(
+        spec_size=8,
+        window_size=4,
+        num_mel_bins=8,
+        depths=[1, 1],
+        num_attention_heads=[1, 1],
+        num_hidden_layers=1,
+        hidden_size=192,
+        projection_dim=8,
+        patch_size=2,
+        patch_stride=2,
+        patch_embed_input_channels=4,
+    )
+    vocoder = hf.SpeechT5HifiGan(
+        hf.SpeechT5HifiGanConfig(
+            model_in_dim=8,
+            sampling_rate=16_000,
+            upsample_initial_channel=16,
+            upsample_rates=[2, 2],
+            upsample_kernel_sizes=[4, 4],
+            resblock_kernel_sizes=[3, 7],
+            resblock_dilation_sizes=[[1, 3, 5], [1, 3, 5]],
+            normalize_before=False,
+        )
+    )
+    vocoder.conv_post.weight.data *= 1e4  # random weights hardly sound
+    diffusers.AudioLDM2Pipeline(
+        vae=diffusers.AutoencoderKL(
+            block_out_channels=[8, 16], in_channels=1, out_channels=1, norm_num_groups=8, latent_channels=4,
+            down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2,
+        ),
+        text_encoder=hf.ClapModel(
+            hf.ClapConfig(text_config=text.to_dict(), audio_config=audio.to_dict(), projection_dim=16)
+        ),
+        text_encoder_2=hf.T5EncoderModel(
+            hf.T5Config(vocab_size=100, d_model=32, d_ff=8, d_kv=8, num_heads=1, num_layers=1)
+        ),
+        projection_model=diffusers.AudioLDM2ProjectionModel(
+            text_encoder_dim=16, text_encoder_1_dim=32, langauge_model_dim=16
+        ),
+        language_model=hf.GPT2LMHeadModel(
+            hf.GPT2Config(n_embd=16, n_head=1, n_layer=1, vocab_size=100, n_positions=99, max_new_tokens=8)
+        ),
+        tokenizer=hf.RobertaTokenizer(vocab=letters, merges=[], model_max_length=77),
+        tokenizer_2=hf.T5Tokenizer(vocab=pieces, model_max_length=77, extra_ids=0),
+        feature_extractor=hf.ClapFeatureExtractor(feature_size=8),
+        unet=diffusers.AudioLDM2UNet2DConditionModel(
+            block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=8, sample_size=32, in_channels=4,
+            out_channels=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=(8, 16),
+        ),
+        scheduler=diffusers.DDIMScheduler(),
+        vocoder=vocoder,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [audioldm2, stable_audio, musicgen], ids=lambda make: make.__name__)
 def test_a_model_from_a_folder_makes_sounds_that_its_seed_determines(make, tmp_path):
     import torch
 
