@@ -10,6 +10,7 @@ import yaml
 
 from flows.build_corpus import build_corpus
 from pipeline.config import load_recipe
+from pipeline.library.ingest import remove_clips
 from pipeline.library.library import Library, index_library
 from pipeline.shards.reader import iter_rows, to_row
 from pipeline.validation.contract import validate_corpus
@@ -33,15 +34,23 @@ HYBRID = {"clap": 1.0, "lexical": 1.0, "tags": 1.0}
 
 @pytest.fixture(scope="module", params=["transformers", "laion-clap"])
 def library(request, tmp_path_factory, starter) -> Path:
-    """A copy of the starter library with an index by a random model of the real architecture."""
+    """One clip of each kind of the starter library, with an index by a random model of the real architecture."""
     folder = tmp_path_factory.mktemp("clap")
     shutil.copytree(starter, folder / "library")
-    model = write_transformers(folder / "hf")
+    first: dict[tuple[str, ...], str] = {}
+    for clip in Library.open(starter).clips.values():
+        first.setdefault(clip.tags, clip.clip_id)
+    others = Library.open(starter).clips.keys() - set(first.values())
+    remove_clips(folder / "library", dict.fromkeys(others, "one of a kind is enough"))
     checkpoint = folder / "hf"
     if request.param == "laion-clap":
+        model = write_transformers(folder / "hf")
         checkpoint = folder / "laion" / "model.pt"
         with pytest.MonkeyPatch.context() as patch:
             write_laion(checkpoint, model, patch)
+    else:
+        write_transformers(folder / "hf", size="shallow")
+    index_library(folder / "library", "lexical")
     index_library(folder / "library", "clap", checkpoint=str(checkpoint))
     return folder / "library"
 
