@@ -164,7 +164,7 @@ def _shorten(material: Material, target: Target, params: GroundingParams, rng: n
     if fitting:
         start, end = fitting[int(rng.integers(len(fitting)))]
     else:
-        start = material.clip_start_sample + int(rng.integers(len(material.samples) - wanted + 1))
+        start = _audible_start(material, wanted, rng)
         end = start + wanted
     offset = start - material.clip_start_sample
     return replace(
@@ -173,6 +173,14 @@ def _shorten(material: Material, target: Target, params: GroundingParams, rng: n
         clip_start_sample=start,
         clip_end_sample=end,
     )
+
+
+def _audible_start(material: Material, wanted: int, rng: np.random.Generator) -> int:
+    """Where a window of `wanted` samples begins: inside an occurrence or with it, never in the pause between two."""
+    first, last = material.clip_start_sample, material.clip_end_sample - wanted
+    spans = [] if material.measured is None else list(material.measured.occurrences)
+    start, end = spans[int(rng.integers(len(spans)))] if spans else (first, material.clip_end_sample)
+    return int(np.clip(start + rng.integers(max(0, end - wanted - start) + 1), first, last))
 
 
 def _whole_occurrences(clip: Clip | Measures, longest: int, shortest: float) -> list[tuple[int, int]]:

@@ -131,6 +131,15 @@ def test_too_long_a_clip_is_reprocessed_once_into_whole_occurrences():
     np.testing.assert_array_equal(found.material.samples, np.arange(*span, dtype=np.float32) / 80_000)
 
 
+def test_a_window_never_lies_in_the_pause_between_two_occurrences():
+    drops = replace(BARK, clip_id="drops", occurrences=((1_280, 3_840), (40_000, 42_880)))
+    for seed in range(30):
+        found, _ = run(target(0.5), drops, seed=seed)
+        start, end = found.material.clip_start_sample, found.material.clip_end_sample
+        assert end - start == 8_000
+        assert any(start <= first and last <= end for first, last in drops.occurrences)
+
+
 def test_a_cut_clip_is_reprocessed():
     found, reprocessed = run(target(), replace(BARK, onset_cut=True))
     assert len(reprocessed) == 1
