@@ -17,7 +17,7 @@ from pipeline.validation.contract import validate_corpus
 from schemas.row import Row
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "library"))
-from clap_models import write_laion, write_transformers
+from tests.library.clap_models import write_laion, write_transformers
 
 RECIPE = {
     "name": "heard",

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from clap_models import write_laion, write_tokenizer, write_transformers
+from tests.library.clap_models import write_laion, write_tokenizer, write_transformers
 
 from pipeline.errors import BadInput
 from pipeline.library.clap import ClapEncoder, windows_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from test_fingerprint import recording
+from tests.library.test_fingerprint import recording
 
 from pipeline.errors import BadInput
 from pipeline.library.dedup import drop_duplicates, find_duplicates
