@@ -41,13 +41,22 @@ def wav(
     hz: float = 440.0,
     level: float = 0.5,
     quiet_s: float = 0,
-    format: str = "WAV",
 ) -> bytes:
     """A tone as a WAV file, with `quiet_s` of silence on either side."""
     t = np.arange(round(seconds * rate)) / rate
+    return as_wav(level * np.sin(2 * np.pi * hz * t), rate=rate, quiet_s=quiet_s)
+
+
+def burst(seconds: float = 1.0, *, seed: int = 0, rate: int = 44_100, quiet_s: float = 0) -> bytes:
+    """Decaying noise as a WAV file: unlike a tone, it is like nothing else, and nothing else of its kind."""
+    noise = np.random.default_rng(seed).normal(0, 0.15, round(seconds * rate)).clip(-0.9, 0.9)
+    return as_wav(noise * np.linspace(1, 0.1, len(noise)), rate=rate, quiet_s=quiet_s)
+
+
+def as_wav(samples: np.ndarray, *, rate: int, quiet_s: float) -> bytes:
+    """A WAV file with silence on either side."""
     file = io.BytesIO()
-    tone = np.pad(level * np.sin(2 * np.pi * hz * t), round(quiet_s * rate))
-    soundfile.write(file, tone, rate, format="WAV")
+    soundfile.write(file, np.pad(samples, round(quiet_s * rate)), rate, format="WAV")
     return file.getvalue()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.synthesis.align import audible_span, estimated_words
-from pipeline.synthesis.audio import Refused, Unusable, decoded
+from pipeline.synthesis.audio import FULL_SCALE, Refused, Unusable, decoded
 from pipeline.synthesis.espeak import EspeakEngine
 from pipeline.synthesis.made import Made, MadeCache
 from pipeline.synthesis.program import check_program, run
@@ -102,7 +102,10 @@ class ServedEngine:
             try:
                 samples = self.render(line)
                 first, end = audible_span(samples)
-                return Made(samples[first:end], {})
+                kept = samples[first:end]
+                # Digital silence that a server pads with would not be placed, so it is not kept.
+                heard = np.flatnonzero(np.rint(kept * FULL_SCALE))
+                return Made(kept[heard[0] : heard[-1] + 1], {})
             except Refused as refusal:
                 return Made(None, {"reason": str(refusal)})
             except Unusable as unusable:

@@ -1,6 +1,7 @@
 """Real pipeline classes on tiny random weights, saved and loaded as people have them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def musicgen(folder: Path) -> None:
         vocab_size=16, hidden_size=8, ffn_dim=8, num_hidden_layers=1, num_attention_heads=2, num_codebooks=2,
         audio_channels=1, pad_token_id=16, bos_token_id=16,
     )  # fmt: skip
-    model = MusicgenForConditionalGeneration(
+    model: Any = MusicgenForConditionalGeneration(
         MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=audio.to_dict(), decoder=decoder.to_dict())
     )
     for layer in model.audio_encoder.quantizer.layers:
@@ -88,6 +89,7 @@ def audioldm2(folder: Path) -> None:
     letters = {
         letter: i for i, letter in enumerate(["<s>", "<pad>", "</s>", "<unk>", *"adogbrklwquity", "Ġ", "<mask>"])
     }
+    new_tokens: dict[str, Any] = {"max_new_tokens": 8}
     pieces = [(piece, -2.0) for piece in ["<pad>", "</s>", "<unk>", "▁", *"adogbrkslwquity"]]
     text = hf.ClapTextConfig(
         hidden_size=8,
@@ -139,7 +141,7 @@ def audioldm2(folder: Path) -> None:
             text_encoder_dim=16, text_encoder_1_dim=32, langauge_model_dim=16
         ),
         language_model=hf.GPT2LMHeadModel(
-            hf.GPT2Config(n_embd=16, n_head=1, n_layer=1, vocab_size=100, n_positions=99, max_new_tokens=8)
+            hf.GPT2Config(n_embd=16, n_head=1, n_layer=1, vocab_size=100, n_positions=99, **new_tokens)
         ),
         tokenizer=hf.RobertaTokenizer(vocab=letters, merges=[], model_max_length=77),
         tokenizer_2=hf.T5Tokenizer(vocab=pieces, model_max_length=77, extra_ids=0),
