@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,8 +63,13 @@ def build_corpus(
                 folder, recipe, library, crew=crew, limit=limit, on_progress=functools.partial(on_progress, "planned")
             )
         run = run_shards.with_options(task_runner=ProcessPoolTaskRunner(max_workers=workers))
-        with _watched(workplace, functools.partial(on_progress, "built")):
-            run(workplace, [shard.name for shard in plan.shards])
+        try:
+            with _watched(workplace, functools.partial(on_progress, "built")):
+                run(workplace, [shard.name for shard in plan.shards])
+        finally:
+            # After an interrupt Prefect leaves its workers waiting for work, and the interpreter would wait for them.
+            for worker in multiprocessing.active_children():
+                worker.kill()
         manifest = publish(workplace, recipe, plan, this_build)
     share = manifest["quarantined"] / max(1, manifest["quarantined"] + manifest["rows"])
     if share > recipe.max_quarantined:

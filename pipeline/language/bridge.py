@@ -50,7 +50,8 @@ class Bridge:
     ) -> Answer[R]:
         """`LanguageClient.ask`, waited for. `validate` runs on the loop's thread, so it must not ask."""
         if self._stopped is not None:
-            raise self._stopped
+            # A new one each time: one that is raised in many threads gathers all their tracebacks.
+            raise type(self._stopped)(str(self._stopped))
         try:
             return self._run(
                 self._client.ask(

@@ -164,6 +164,9 @@ class CorpusFolder:
         try:
             with filelock.FileLock(self.state / "lock", timeout=0):
                 self._check_identity(identity)
+                # Half-written by a build that was killed.
+                for left in (self.root / "data").glob("**/.*.tmp"):
+                    left.unlink(missing_ok=True)
                 yield
         except filelock.Timeout as error:
             raise BadInput(

@@ -26,7 +26,7 @@ def streamaudio(*arguments: object) -> subprocess.Popen[str]:
     """The command line in a session of its own, so that it can be killed with its workers."""
     return subprocess.Popen(
         [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)],
-        env={**os.environ, "OPENAI_API_KEY": KEY},
+        env={name: v for name, v in os.environ.items() if "LOGGING" not in name} | {"OPENAI_API_KEY": KEY},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
