@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from pipeline.library.library import Library, index_library
 from pipeline.shards.reader import iter_rows, to_row
 from pipeline.validation.contract import validate_corpus
 from schemas.row import Row
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "library"))
 from tests.library.clap_models import write_laion, write_transformers
 
 RECIPE = {

@@ -13,7 +13,7 @@ from pipeline.language.client import LanguageClient
 from prompts import ROLES, load
 from schemas.language import EndpointConfig
 from schemas.plan import ScenePlan
-from schemas.roles import AuditReply, HistoryReview, Refinements, Reply, Rewrite, SceneCheck, Verdict
+from schemas.roles import AuditReply, ClipCaption, HistoryReview, Refinements, Reply, Rewrite, SceneCheck, Verdict
 from tests.language.server import ScriptedServer, smart
 
 EVENTS = [
@@ -50,6 +50,7 @@ CASES: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
             "with_audio": False,
         },
     ),
+    "clip_captioner": (ClipCaption, {"ontology": ["Dog", "Bark"]}),
     "scene_checker": (SceneCheck, {"plan": PLAN, "events": []}),
     "history_review": (HistoryReview, {"turns": ["My cat is called Ada."], "min_rounds": 3, "language": "en"}),
     "silence_auditor": (

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from test_minilm import folder  # noqa: F401 - a fixture
 
 from pipeline.errors import BadInput
 from pipeline.library import hybrid
 from pipeline.library.library import Library, import_library, index_library
+from tests.library.test_minilm import folder  # noqa: F401 - a fixture
 
 
 @pytest.fixture
