@@ -366,6 +366,7 @@ def _respond(data: dict[str, Any], _: Received) -> dict[str, Any]:
 _REPLIES: dict[str, Callable[[dict[str, Any], Received], dict[str, Any]]] = {
     "scenario_planner": _plan,
     "event_refiner": _refine,
+    "clip_captioner": lambda data, _: {"caption": f"a sound of {data['ontology'][0]}", "tags": data["ontology"][:1]},
     "clip_verifier": _verify,
     "scene_checker": _check,
     "history_review": _review,
