@@ -9,12 +9,12 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from tests.library.clap_models import write_laion, write_tokenizer, write_transformers
 
 from pipeline.errors import BadInput
 from pipeline.library.clap import ClapEncoder, windows_of
 from pipeline.library.clap_towers import WINDOW
 from pipeline.library.clip import Clip
+from tests.library.clap_models import write_laion, write_tokenizer, write_transformers
 
 TEXTS = ["a dog barks twice", "heavy rain on a tin roof", "玻璃碎了", "word " * 200]
 

@@ -65,7 +65,9 @@ class Shelf:
         captions = [clip.caption for clip in self.clips]
         self.vectors = self.encoder.embed_texts(captions).astype(np.float16).astype(float)
         self.state = f"library of {len(self.clips)}"
-        return build_index(self.folder, "lexical", self.clips, Listener(lambda _: np.zeros(0, np.float32)), self.state, **options)
+        return build_index(
+            self.folder, "lexical", self.clips, Listener(lambda _: np.zeros(0, np.float32)), self.state, **options
+        )
 
     def open(self) -> ClipIndex:
         return ClipIndex.open(self.folder, "lexical", self.state, len(self.clips))

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.library.test_fingerprint import recording
 
 from pipeline.errors import BadInput
 from pipeline.library.dedup import drop_duplicates, find_duplicates
 from pipeline.library.library import Library, import_library
+from tests.library.test_fingerprint import recording
 
 
 @pytest.fixture
