@@ -26,7 +26,7 @@ from pipeline.library.encoders import Encoder
 EXACT_UP_TO = 50_000
 """Clips up to which every query looks at all vectors."""
 HNSW = "HNSW32,SQfp16"
-EF_SEARCH = 96
+EF_SEARCH = 112
 EF_CONSTRUCTION = 40
 EXACT_SUBSET = 20_000
 """An allowed subset up to this size is searched exactly, whatever the index."""
