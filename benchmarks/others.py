@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +62,17 @@ def write_job(folder: Path, corpus: Path, shards: list[str], library: Library, s
     return folder
 
 
-def load(folder: Path, state: str) -> None:
-    """Read the job and import what it needs, outside the time that is taken."""
-    import librosa.core.audio  # noqa: F401
-    import torchaudio  # noqa: F401
-
+def load(folder: Path, state: str, work: Callable[[Path, str], float]) -> None:
+    """Read the job and do its first stream once, so that imports and compilation are outside the time that is taken."""
     read = json.loads((folder / "job.json").read_text())
     for stream in read["streams"]:
         stream["path"] = {
             clip: (str(folder / f"{clip}.wav") if state == "warm" else source)
             for clip, source in read["sources"].items()
         }
-        _JOB.append(stream)
+    _JOB[:] = read["streams"][:1]
+    work(folder, state)
+    _JOB[:] = read["streams"]
 
 
 def _store(folder: Path, streams: Iterator[np.ndarray]) -> float:
@@ -143,9 +141,11 @@ def lhotse(folder: Path, state: str) -> float:
                 )
             for bed in stream["beds"]:
                 one = cut(stream, bed, None)
-                mixed = mixed.mix(
-                    one.repeat(times=math.ceil(total_s / one.duration)).truncate(duration=total_s), snr=15
-                )
+                tiled, at = one, one.duration
+                while at < total_s:
+                    tiled = tiled.append(one)
+                    at += one.duration
+                mixed = mixed.mix(tiled.truncate(duration=total_s), snr=15)
             yield mixed.load_audio()[0][: stream["samples"]]
 
     return _store(folder, streams())

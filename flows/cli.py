@@ -69,7 +69,7 @@ def _fail(message: str, status: int, debug: bool) -> NoReturn:
 
 
 def _configure_prefect() -> None:
-    """Prefect reads these once, when it is imported: no analytics, and only its warnings on the terminal."""
+    """Prefect reads these once, when it is imported: no analytics, and nothing of its own on the terminal."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")

@@ -88,9 +88,7 @@ def planned(
     """The planning pass, run once; a resume reads what it wrote."""
     done = folder.state / "plan" / "plan.json"
     if not done.is_file():
-        shards, rejected = plan_corpus(
-            recipe, library, done.parent, crew=crew, limit=limit, on_progress=on_progress
-        )
+        shards, rejected = plan_corpus(recipe, library, done.parent, crew=crew, limit=limit, on_progress=on_progress)
         saved = {"shards": [asdict(s) for s in shards], "rejected": [asdict(q) for q in rejected]}
         write_atomically(done, json.dumps(saved, ensure_ascii=False).encode())
     saved = json.loads(done.read_text(encoding="utf-8"))
@@ -106,9 +104,7 @@ class Workplace:
     replay_only: bool = False
 
     @staticmethod
-    def prepare(
-        folder: CorpusFolder, recipe: Recipe, library_path: Path, *, replay_only: bool = False
-    ) -> Workplace:
+    def prepare(folder: CorpusFolder, recipe: Recipe, library_path: Path, *, replay_only: bool = False) -> Workplace:
         """Write down the recipe for the workers."""
         write_atomically(folder.state / "recipe.json", recipe.model_dump_json().encode())
         return Workplace(folder.root, library_path, replay_only)
@@ -145,7 +141,7 @@ class Workplace:
 
 @functools.lru_cache(maxsize=1)
 def open_tools(workplace: Workplace) -> Tools:
-    """Everything a worker needs, opened once per process, which then computes on one thread: shards are what is parallel."""
+    """Everything a worker needs, opened once per process, which then computes on one thread."""
     _on_one_thread()
     recipe = Recipe.model_validate_json((workplace.folder.state / "recipe.json").read_bytes())
     library = Library.open(workplace.library_path)

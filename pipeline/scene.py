@@ -205,9 +205,7 @@ def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -
     arranged: list[Arranged] = []
     for stream, found in zip(unit.streams, grounded, strict=True):
         draw = rng(unit.seed, 0, "speech")
-        spoken = speak_dialogue(
-            stream.plan, tools.speech, tools.check_speech, tools.recipe.speech, draw, tools.library
-        )
+        spoken = speak_dialogue(stream.plan, tools.speech, tools.check_speech, tools.recipe.speech, draw, tools.library)
         parts = _parts(stream.plan, found, spoken, tools)
         elements = _elements(stream.plan, parts, unit, tools.recipe)
         layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
@@ -312,9 +310,7 @@ def _expected(step: Step | None) -> AuditLabel:
     return "respond" if step is not None and step.decision == "respond" and step.criterion is not None else "silent"
 
 
-def _audit(
-    caption: str, tags: Sequence[str], plan: StreamPlan, index: int, tools: Tools, crew: SceneCrew
-) -> Audit:
+def _audit(caption: str, tags: Sequence[str], plan: StreamPlan, index: int, tools: Tools, crew: SceneCrew) -> Audit:
     """The judgement of one sound in the place of a sub-event, by the recipe's auditor."""
     near = beside(plan.scene, index)
     auditor = ModelAuditor(crew)
@@ -372,7 +368,7 @@ def _elements(plan: StreamPlan, parts: Sequence[Part], unit: Unit, recipe: Recip
 
 
 def _may_overlap(plan: StreamPlan, index: int) -> bool:
-    """Whether a step may begin during the one before: no words are lost, no label moves, no rule of the scene breaks."""
+    """Whether a step may begin during the one before: no words are lost, no label moves, no rule breaks."""
     if not index:
         return False
     before, step = plan.steps[index - 1], plan.steps[index]

@@ -35,7 +35,7 @@ class CompositionParams(BaseModel):
     ceiling_dbtp: Annotated[float, Field(ge=-20, le=-0.1)] = -1.0
     """True peak above which the whole stream is lowered."""
     room_ir: str | None = None
-    """A room impulse response, or a folder of them to draw from, that all events of a stream sound in; noise does not."""
+    """A room impulse response, or a folder of them to draw from, in which all events sound; noise does not."""
     room_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Of the streams, where there is a room."""
     lead_s: Distribution = Uniform(low=0.8, high=2.4)

@@ -53,7 +53,7 @@ class OverlapParams(_Frozen):
     """Sounds that begin before the one before them is over, as they do in a lively place."""
 
     share: Share = 0.0
-    """Of the pairs of neighbouring sounds that may overlap: neither is spoken, answered, counted, or bound by an order."""
+    """Of neighbouring sounds that may overlap: neither is spoken, answered, counted, or bound by an order."""
     seconds: Distribution = Uniform(low=0.2, high=1.0)
     """Length of an overlap, at most half of either sound."""
 

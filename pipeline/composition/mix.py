@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.composition.seams import Seam, SeamKind, crossfade_gains, hann_rise, measure_seams
+from pipeline.composition.sources import MAX_PERIOD_SAMPLES, Bed, Source, Stem, tile
+from pipeline.composition.timeline import Element, Timeline, crossfade_samples
+from pipeline.errors import BadInput
 from pipeline.loudness import (
     PEAK_CONTEXT,
     Meter,
@@ -20,10 +24,6 @@ from pipeline.loudness import (
     to_db,
     true_peak,
 )
-from pipeline.composition.seams import Seam, SeamKind, crossfade_gains, hann_rise, measure_seams
-from pipeline.composition.sources import MAX_PERIOD_SAMPLES, Bed, Source, Stem, tile
-from pipeline.composition.timeline import Element, Timeline, crossfade_samples
-from pipeline.errors import BadInput
 from schemas.composition import CompositionParams
 from schemas.protocol import CHUNK_SAMPLES
 from schemas.row import Quality

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.fft
 from scipy.signal import oaconvolve
 
-from pipeline.loudness import gain
 from pipeline.composition.seams import crossfade_gains
+from pipeline.loudness import gain
 
 MAX_PERIOD_SAMPLES = 16_000 * 600
 """A bed made of several clips repeats after ten minutes, however many there are."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.loudness import Level, hull
 from pipeline.errors import BadInput
+from pipeline.loudness import Level, hull
 from pipeline.timing import to_samples, whole_chunks
 from schemas.composition import CompositionParams
 from schemas.taxonomy import Role

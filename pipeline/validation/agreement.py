@@ -205,9 +205,7 @@ def _grounding(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
         if not fits or event.encoder != recipe.grounding.scorer:
             yield stream.finding("grounding-accepted", f"threshold {record.threshold}, {event.encoder!r}", event=i)
         if event.score is not None and record.threshold is not None and event.score < record.threshold - 1e-6:
-            yield stream.finding(
-                "grounding-accepted", f"score {event.score} is below {record.threshold}", event=i
-            )
+            yield stream.finding("grounding-accepted", f"score {event.score} is below {record.threshold}", event=i)
 
 
 def _stored(score: float | None) -> float | None:

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from pipeline.config import explain
 from pipeline.library.library import Library
 from pipeline.shards.corpus import Tally
-from pipeline.shards.realised import Realised
 from pipeline.shards.reader import iter_rows, to_row
+from pipeline.shards.realised import Realised
 from pipeline.validation.across import Across
 from pipeline.validation.agreement import check_agreement
 from pipeline.validation.findings import Extent, Finding, Findings, StemCounts

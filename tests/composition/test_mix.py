@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.composition import mix as mix_module
-from pipeline.loudness import hull, measure
 from pipeline.composition.mix import Composition, NoiseTrack, compose
 from pipeline.composition.timeline import Element, lay_out, lengthened
 from pipeline.errors import BadInput
+from pipeline.loudness import hull, measure
 from schemas.composition import CompositionParams
 from schemas.distributions import Const
 from schemas.protocol import CHUNK_SAMPLES

@@ -11,7 +11,7 @@ from flows.build_corpus import build_corpus
 from pipeline.config import load_recipe
 from pipeline.library.ingest import remove_clips
 from pipeline.library.library import Library, index_library
-from pipeline.shards.reader import iter_rows, to_row
+from pipeline.shards.reader import iter_rows, read_manifest, shard_paths, to_row
 from pipeline.validation.contract import validate_corpus
 from schemas.row import Row
 from tests.library.clap_models import write_laion, write_transformers
@@ -57,7 +57,8 @@ def build(folder: Path, library: Path, grounding: dict) -> list[Row]:
     (folder / "recipe.yaml").write_text(yaml.safe_dump({**RECIPE, "grounding": grounding}))
     build_corpus(load_recipe(folder / "recipe.yaml"), library, folder / "corpus", workers=1)
     assert validate_corpus(folder / "corpus", library=library).by_rule() == {}
-    return [to_row(row) for row in iter_rows(folder / "corpus")]
+    paths = shard_paths(read_manifest(folder / "corpus"))
+    return [to_row(row) for path in paths for row in iter_rows(folder / "corpus" / path)]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from pipeline.library.clip import Clip
 from pipeline.synthesis.generators import Generated, Wish
 from schemas.plan import Refinement, SubEvent
 from schemas.recipe import GroundingParams
+from schemas.taxonomy import Role
 from schemas.unit import Offer
 
 PARAMS = GroundingParams(min_score=0.2)
@@ -70,7 +71,15 @@ class Shelf:
         return np.arange(start, end, dtype=np.float32) / self.clips[clip_id].num_samples
 
 
-def target(duration_s: float = 4.0, *, role="foreground", single=False, tags=("Dog",), caption="A dog barks.", slot=None):
+def target(
+    duration_s: float = 4.0,
+    *,
+    role: Role = "foreground",
+    single=False,
+    tags=("Dog",),
+    caption="A dog barks.",
+    slot=None,
+):
     return Target(
         sub_event=SubEvent(name="dog bark", role=role, rough_duration_s=duration_s, brief_description="a dog barks"),
         refinement=Refinement(query="a dog barking in a yard", fallback_caption=caption, accept_tags=tags),
