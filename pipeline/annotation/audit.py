@@ -95,9 +95,8 @@ def audit(
         neighbours: captions of the sounds before and after.
         policy: "strict" answers the four criteria, "assist" also negative emotion and any malfunction.
     """
-    heard = {f.concept for f in _concepts(caption)}
-    scene = frozenset(f.concept for f in _concepts(scenario))
-    beside = frozenset(f.concept for text in neighbours for f in _concepts(text))
+    heard = _named((caption,))
+    scene, beside = _named((scenario,)), _named(tuple(neighbours))
     far = "DISTANT" in heard and "CLOSE" not in heard
     judged = _judge(caption, scene, beside, policy, far=far)
     for tag in tags:
@@ -118,16 +117,14 @@ def audit(
     return judged
 
 
-@lru_cache(maxsize=8192)
 def _judge(text: str, scene: frozenset[str], beside: frozenset[str], policy: Policy, *, far: bool) -> Audit:
     found = _concepts(text)
-    here = frozenset(f.concept for f in found)
+    here = _named((text,))
     known = here | scene
     fired = [
         Audit(label, test.rule.criterion, f"{test.rule.reason}: {words}", test.rule.confidence)
-        for test in _TESTS
-        if test.near_set <= here
-        and test.scene <= known
+        for test in _possible(text)
+        if test.scene <= known
         and not (test.unless & here or test.unless_anywhere & known or test.unless_anywhere & beside)
         and (label := _label(test.rule, policy, far=far)) != "silent"
         and (words := _evidence(test, found)) is not None
@@ -180,6 +177,19 @@ def _apart(one: _Found, other: _Found) -> bool:
     """Two pieces of evidence: other words, or one compound that names both ("train horn")."""
     same = (one.start, one.end) == (other.start, other.end)
     return one.end - one.start > 1 if same else one.end <= other.start or other.end <= one.start
+
+
+@lru_cache(maxsize=4096)
+def _named(texts: tuple[str, ...]) -> frozenset[str]:
+    """Concepts of any of the texts."""
+    return frozenset(f.concept for text in texts for f in _concepts(text))
+
+
+@lru_cache(maxsize=4096)
+def _possible(text: str) -> tuple[_Test, ...]:
+    """Rules whose words are in the text, whatever is around it; of most sounds there is none."""
+    here = _named((text,))
+    return tuple(test for test in _TESTS if test.near_set <= here)
 
 
 @lru_cache(maxsize=4096)
