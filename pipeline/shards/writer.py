@@ -45,7 +45,7 @@ def write_shard(root: Path, relative: str, rows: Iterable[Row]) -> ShardFile:
         with pq.ParquetWriter(
             temporary,
             SCHEMA,
-            compression=dict.fromkeys(text_columns, "zstd") | {"audio.bytes": "none"},
+            compression=dict.fromkeys(text_columns, "zstd") | {"audio.bytes": "none"},  # pyright: ignore[reportArgumentType]
             use_dictionary=False,
             write_statistics=["id", "split", "ability", "sub_task", "language", "num_samples"],  # pyright: ignore[reportArgumentType]
         ) as writer:
