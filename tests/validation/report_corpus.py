@@ -98,7 +98,7 @@ def make_row(number: int, *, text: str = "a kettle whistles", **changes: Any) ->
         events=events,
         noise=(NoiseTrack(track="ambient", snr_db=15.0, clip_ids=("n1",), licences=("CC0-1.0",)),),
         pair_id=None,
-        plan_json=f'{{"scenario": "{text}"}}',
+        plan_json=f'{{"scenario": "{text}", "setting": "kitchen"}}',
         provenance_json=provenance.model_dump_json(),
         seed=2**62 + number,
         recipe_sha256="0" * 64,
@@ -118,7 +118,7 @@ def make_corpus(
     for split in splits:
         tally, held = Tally(), [row for row in rows if row.split == split]
         for row in held:
-            tally.add(row)
+            tally.add(row.model_copy(update={"plan_json": '{"setting": "kitchen"}'}))
         file = write_shard(root, f"data/{split}-00000-of-00001.parquet", held)
         reports.append(ShardReport.of(file, split, tally, [q for q in quarantined if q.split == split]))
     folder.write_quarantine(quarantined)
