@@ -12,8 +12,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,10 +28,11 @@ from pipeline.grounding.search import Usage, offers
 from pipeline.language.crew import Crew, rejection
 from pipeline.language.ordered import in_order
 from pipeline.library.clip import Clip
-from pipeline.library.encoders import Encoder
 from pipeline.library.library import Library
 from pipeline.planning.annotations import Annotation, Recording
+from pipeline.planning.blocks import no_haste
 from pipeline.planning.model import ModelScenes, speakable
+from pipeline.planning.scenarios import Scenarios
 from pipeline.planning.settings import CJK
 from pipeline.planning.streams import plan_stream, read_texts
 from pipeline.planning.wording import look_back, write_replies
@@ -49,10 +51,9 @@ from schemas.unit import NoisePick, Offer, PlannedStream, Unit
 
 ATTEMPTS = 8
 """Draws of a scene before it is given up and quarantined."""
-NEAR_DUPLICATE = 0.9
-"""Cosine of two scenarios from which a model's scene is drawn again, by the encoder that grounds."""
-REMEMBERED = 20_000
-"""So many of the latest scenarios are compared, which bounds memory."""
+LAG = 64
+"""Scenes that are committed before one that had to be drawn again; fixed, so that it matters to nobody how many scenes
+are drafted at once."""
 MAX_TAKES = 8
 RECORDING_S = (1.0, 20.0)
 """Length of a speech clip that is transcribed: less says nothing, more cannot be broken off."""
@@ -109,31 +110,12 @@ class _Draft:
 
     slot: _Slot
     attempt: int
+    unlike: tuple[str, ...] = ()
+    """Scenarios it had to differ from."""
     plans: tuple[StreamPlan, ...] = ()
     noise: tuple[NoisePick, ...] = ()
     fallbacks: tuple[FallbackRecord, ...] = ()
     rejection: SceneRejected | None = None
-
-
-class _Scenarios:
-    """The latest scenarios of a model, by their embeddings."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._texts: list[str] = []
-        self._vectors = np.zeros((REMEMBERED, encoder.dimension), np.float32)
-        self._next = 0
-
-    def near_duplicate(self, scenario: str) -> str | None:
-        """An earlier one that says nearly the same, or None and this one is remembered."""
-        vector = self._encoder.embed_texts([scenario])[0]
-        similar = self._vectors[: len(self._texts)] @ vector
-        if len(similar) and similar.max() >= NEAR_DUPLICATE:
-            return self._texts[int(np.argmax(similar))]
-        self._vectors[self._next] = vector
-        self._texts[self._next : self._next + 1] = [scenario]
-        self._next = (self._next + 1) % REMEMBERED
-        return None
 
 
 @dataclass(slots=True)
@@ -141,7 +123,7 @@ class _Committed:
     """What the scenes committed so far have used up."""
 
     usage: Usage
-    scenarios: _Scenarios
+    scenarios: Scenarios
     fingerprints: set[str] = field(default_factory=set)
 
 
@@ -173,17 +155,11 @@ def plan_corpus(
     """
     pools = split_pools(recipe, library)
     wanted = min(recipe.streams, limit or recipe.streams)
-    encoder = library.index(recipe.grounding.encoder).encoder
-    committed = _Committed(Usage(recipe.scene.max_reuse), _Scenarios(encoder))
+    by_split = apportion(recipe.splits, wanted)
     shards: list[ShardPlan] = []
     rejected: list[Quarantined] = []
     done = 0
-    by_split = apportion(recipe.splits, wanted)
-    slots = slots_of(recipe, by_split)
-    threads = crew.threads if crew.takes("planner", "refiner", "auditor", "responder", "rewriter") else 0
-    read_texts()
-    drafted = in_order(functools.partial(_draft, recipe, pools, crew), slots, threads=threads)
-    with contextlib.closing(drafted):
+    with contextlib.closing(_units(recipe, library, pools, crew, by_split)) as units:
         for split, rows in by_split.items():
             count = -(-rows // recipe.streams_per_shard)
             planned = 0
@@ -192,18 +168,64 @@ def plan_corpus(
                 before, upto = planned, min(rows, (index + 1) * recipe.streams_per_shard)
                 pending: list[Unit] = []
                 while planned < upto:
-                    draft = next(drafted)
-                    planned += len(draft.slot.ids)
-                    try:
-                        pending.append(_commit(draft, recipe, library, pools, crew, committed))
-                    except SceneRejected as rejected_scene:
-                        rejected.extend(_quarantined(draft.slot, rejected_scene))
+                    slot, unit = next(units)
+                    planned += len(slot.ids)
+                    if isinstance(unit, Unit):
+                        pending.append(unit)
+                    else:
+                        rejected.extend(_quarantined(slot, unit))
                     on_progress(done + planned, wanted)
                 lines = "".join(u.model_dump_json() + "\n" for u in pending)
                 write_atomically(units_file(folder, name), lines.encode())
                 shards.append(ShardPlan(name, planned - before))
             done += rows
     return shards, rejected
+
+
+def _units(
+    recipe: Recipe, library: Library, pools: Mapping[str, Pool], crew: Crew, by_split: Mapping[str, int]
+) -> Generator[tuple[_Slot, Unit | SceneRejected]]:
+    """Every unit in the order of its slot, or why there is none. A double of another scene is drawn again, meanwhile
+    others are committed."""
+    committed = _Committed(Usage(recipe.scene.max_reuse), Scenarios(library.index(recipe.grounding.encoder).encoder))
+    draft = functools.partial(_draft, recipe, pools, crew)
+    threads = crew.threads if crew.takes("planner", "refiner", "auditor", "responder", "rewriter") else 0
+    settled: dict[int, tuple[_Slot, Unit | SceneRejected]] = {}
+    again: deque[tuple[int, int, Future[_Draft]]] = deque()
+
+    def settle(number: int, drafted: _Draft, now: int) -> None:
+        slot, double = drafted.slot, _double(drafted, committed)
+        if drafted.rejection is not None:
+            settled[number] = slot, drafted.rejection
+        elif double is None:
+            settled[number] = slot, _commit(drafted, recipe, library, pools[slot.split], committed)
+        elif drafted.attempt + 1 == ATTEMPTS:
+            reason = f"after {ATTEMPTS} draws still too much like a scene before: {double!r}"
+            settled[number] = slot, SceneRejected("planning", reason)
+        else:
+            unlike = (*drafted.unlike, double)
+            again.append((now + LAG, number, redrawers.submit(draft, slot, drafted.attempt + 1, unlike)))
+
+    read_texts()
+    drafts = in_order(draft, slots_of(recipe, by_split), threads=threads)
+    redrawers = ThreadPoolExecutor(max(1, threads), thread_name_prefix="again")
+    first = now = 0
+    try:
+        with contextlib.closing(drafts):
+            for now, drafted in enumerate(drafts):
+                settle(now, drafted, now)
+                while again and again[0][0] <= now:
+                    _, number, redrawn = again.popleft()
+                    settle(number, redrawn.result(), now)
+                while first in settled:
+                    yield settled.pop(first)
+                    first += 1
+        while again:
+            _, number, redrawn = again.popleft()
+            settle(number, redrawn.result(), now)
+        yield from (settled[number] for number in sorted(settled))
+    finally:
+        redrawers.shutdown(wait=False, cancel_futures=True)
 
 
 def read_units(path: Path) -> Iterator[Unit]:
@@ -247,6 +269,7 @@ def _draft(
                 rng=generator,
                 audit=ModelAuditor(scene_crew),
                 plan_scene=ModelScenes(scene_crew, unlike),
+                ahead=scene_crew.ahead if crew.takes("auditor") else no_haste,
                 pair=slot.pair,
                 turn=slot.turn,
                 recordings=pool.recordings,
@@ -256,46 +279,29 @@ def _draft(
             reason = f"{rejected.stage}: {rejected.reason}"
             continue
         except ReplyRejected as rejected:
-            return _Draft(slot, attempt, rejection=rejection(rejected))
+            return _Draft(slot, attempt, unlike, rejection=rejection(rejected))
         noise = _noise(recipe, plans, pool, rng(slot.seed, slot.ids[0], "noise"))
-        return _Draft(slot, attempt, plans, noise, tuple(scene_crew.fallbacks))
+        return _Draft(slot, attempt, unlike, plans, noise, scene_crew.stood_in())
     gave_up = SceneRejected("planning", f"gave up after {ATTEMPTS} draws; the last: {reason}")
-    return _Draft(slot, ATTEMPTS, rejection=gave_up)
+    return _Draft(slot, ATTEMPTS, unlike, rejection=gave_up)
 
 
-def _commit(
-    draft: _Draft,
-    recipe: Recipe,
-    library: Library,
-    pools: Mapping[str, Pool],
-    crew: Crew,
-    committed: _Committed,
-) -> Unit:
-    """Take a draft unless a scene like it is there already, in which case it is drawn again.
+def _double(draft: _Draft, committed: _Committed) -> str | None:
+    """The scenario of a committed scene that the draft's repeats; None where it is new, or no draft."""
+    if draft.rejection is not None:
+        return None
+    plan = draft.plans[0]
+    if _fingerprint(plan) in committed.fingerprints:
+        return plan.scene.scenario
+    return committed.scenarios.near_duplicate(plan.scene.scenario) if "planner" in plan.by_model else None
 
-    Raises:
-        SceneRejected: no draw made a new scene.
-    """
+
+def _commit(draft: _Draft, recipe: Recipe, library: Library, pool: Pool, committed: _Committed) -> Unit:
+    """The unit of a draft; its clips count as used."""
     slot = draft.slot
-    unlike: tuple[str, ...] = ()
-    while True:
-        if draft.rejection is not None:
-            raise draft.rejection
-        plan = draft.plans[0]
-        fingerprint = _fingerprint(plan)
-        double = plan.scene.scenario if fingerprint in committed.fingerprints else None
-        if double is None and "planner" in plan.by_model:
-            double = committed.scenarios.near_duplicate(plan.scene.scenario)
-        if double is None:
-            break
-        unlike = (*unlike, double)
-        if draft.attempt + 1 == ATTEMPTS:
-            raise SceneRejected("planning", f"after {ATTEMPTS} draws still too much like a scene before: {double!r}")
-        draft = _draft(recipe, pools, crew, slot, draft.attempt + 1, unlike)
-    committed.fingerprints.add(fingerprint)
-    found = _offers(
-        recipe, library, draft.plans, pools[slot.split], committed.usage, rng(slot.seed, slot.ids[0], "offers")
-    )
+    committed.fingerprints.add(_fingerprint(draft.plans[0]))
+    draw = rng(slot.seed, slot.ids[0], "offers")
+    found = _offers(recipe, library, draft.plans, pool, committed.usage, draw)
     return Unit(
         split=slot.split,
         seed=slot.seed,

@@ -541,7 +541,7 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
         verifier=judges("verifier", *VERIFIER),
         auditor=judges("auditor", AUDITOR_NAME, AUDITOR_VERSION),
         scene_check=None if checker is None else SceneCheckRecord(agent=checker, sent_back=draft.sent_back),
-        fallbacks=(*unit.fallbacks, *crew.fallbacks),
+        fallbacks=(*unit.fallbacks, *crew.stood_in()),
         audits=audits,
         grounding=tuple(
             GroundingRecord(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -85,12 +87,24 @@ class Crew:
 
 
 class SceneCrew:
-    """The roles around one scene; used by one thread at a time."""
+    """The roles around one scene."""
 
     def __init__(self, crew: Crew, name: str, sample_index: int) -> None:
         self.crew, self._name, self._sample_index = crew, name, sample_index
-        self.fallbacks: list[FallbackRecord] = []
-        """Where the default stood in for the model."""
+        self._fallbacks: set[FallbackRecord] = set()
+
+    def stood_in(self) -> tuple[FallbackRecord, ...]:
+        """Where the default stood in for the model, in an order that does not depend on who was asked first."""
+        return tuple(sorted(self._fallbacks, key=lambda record: (record.role, record.reason)))
+
+    def ahead(self, calls: Sequence[Callable[[], object]]) -> None:
+        """Ask all at once what is asked one after another next; the replies are kept, so it is answered then."""
+        if not calls:
+            return
+        with ThreadPoolExecutor(len(calls), thread_name_prefix="ahead") as pool:
+            for asked in [pool.submit(call) for call in calls]:
+                with contextlib.suppress(ReplyRejected):  # raised again in its turn
+                    asked.result()
 
     def ask(
         self,
@@ -138,9 +152,7 @@ class SceneCrew:
         """None where the default may stand in for the role, else ReplyRejected."""
         if not self.crew.falls_back(role):
             raise rejected
-        record = FallbackRecord(role=role, reason=str(rejected)[:300])
-        if record not in self.fallbacks:
-            self.fallbacks.append(record)
+        self._fallbacks.add(FallbackRecord(role=role, reason=str(rejected)[:300]))
 
 
 def rejection(rejected: ReplyRejected) -> SceneRejected:

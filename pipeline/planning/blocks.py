@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -62,6 +63,14 @@ Auditor = Callable[..., AuditLike]
 """`audit(caption, tags, *, scenario, neighbours, policy)`."""
 
 
+Ahead = Callable[[Sequence[Callable[[], object]]], None]
+"""Called with what is about to be asked one after another, so that a slow judge may be asked at once."""
+
+
+def no_haste(calls: Sequence[Callable[[], object]]) -> None:
+    """Rules judge at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One stream to be planned: what was asked for and what there is to plan with."""
@@ -75,6 +84,7 @@ class Task:
     duration_s: float
     background: int
     plan_scene: ScenePlanner = plan_scene
+    ahead: Ahead = no_haste
     turn: int | None = None
     """How many streams of this sub-task came before."""
     recordings: tuple[Recording, ...] = ()
@@ -279,6 +289,8 @@ def _without(planned: PlannedScene, index: int, duration_s: float) -> PlannedSce
 
 def _unfit(task: Task, planned: PlannedScene, sounds: set[str]) -> tuple[int, str] | None:
     """The first sub-event nobody wanted that could pass for a target or is not benign here, and why."""
+    others = [i for i in range(len(planned.scene.sub_events)) if i not in planned.wanted]
+    task.ahead([functools.partial(judge, task, planned.scene, planned.refinements, i) for i in others])
     for i, event in enumerate(planned.scene.sub_events):
         if i in planned.wanted:
             continue

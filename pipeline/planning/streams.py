@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning import banks
 from pipeline.planning.annotations import Annotation, Recording
-from pipeline.planning.blocks import Auditor, Task
+from pipeline.planning.blocks import Ahead, Auditor, Task, no_haste
 from pipeline.planning.instructions import load_instructions
 from pipeline.planning.mixed import with_guests
 from pipeline.planning.moves import Script, perform
@@ -98,6 +98,7 @@ def plan_stream(
     rng: np.random.Generator,
     audit: Auditor,
     plan_scene: ScenePlanner = plan_scene,
+    ahead: Ahead = no_haste,
     pair: bool = False,
     turn: int | None = None,
     recordings: Sequence[Recording] = (),
@@ -111,6 +112,7 @@ def plan_stream(
         rng: generator of the stage "planning".
         audit: the silence auditor.
         plan_scene: who writes the scene around what the task wants.
+        ahead: asks a slow auditor at once what it is going to be asked.
         pair: two plans that differ in one cue; only for the sub-tasks of `proactive_response`.
         turn: how many streams of this sub-task came before; kinds of triggers take turns by it. None draws one.
         recordings: speech of the library with its transcripts, for transcription.
@@ -136,6 +138,7 @@ def plan_stream(
             duration_s=recipe.scene.duration_s.sample(rng),
             background=round(recipe.scene.background_events.sample(rng)),
             plan_scene=plan_scene,
+            ahead=ahead,
             # A kind for which no scene was found gives its turn to the next.
             turn=None if turn is None else turn + draw,
             recordings=tuple(recordings),
