@@ -62,7 +62,9 @@ def build_corpus(
             plan = planned(
                 folder, recipe, library, crew=crew, limit=limit, on_progress=functools.partial(on_progress, "planned")
             )
-        run = run_shards.with_options(task_runner=ProcessPoolTaskRunner(max_workers=workers))
+        runner = ProcessPoolTaskRunner(max_workers=workers)
+        # Prefect's own runners are not of the type it declares (an invariant type parameter).
+        run = run_shards.with_options(task_runner=runner)  # pyright: ignore[reportArgumentType]
         try:
             with _watched(workplace, functools.partial(on_progress, "built")):
                 run(workplace, [shard.name for shard in plan.shards])

@@ -80,7 +80,7 @@ class LanguageClient:
         self._slots = asyncio.Semaphore(config.concurrency)
         self._same_request: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._descent = asyncio.Lock()
-        self._breaker = _Breaker(config.breaker_failures)
+        self._down_because = ""
         note = cache.endpoint_note(config.base_url, config.model)
         self._mode: Mode = note["mode"] if note.get("mode") in _MODES else _MODES[0]
 
@@ -185,27 +185,26 @@ class LanguageClient:
         """
         reason = ""
         for _ in range(self.config.breaker_failures):
-            failures = self._breaker.check()
+            self._check_endpoint()
             try:
-                envelope = await self._negotiate(request, schema_name, scene)
+                return self._stored(await self._negotiate(request, schema_name, scene))
             except openai.APIError as error:
                 reason = self._told(error)
-                if not self._breaker.failed(failures):
-                    continue
-                if await self._is_alive(request):
-                    self._breaker.succeeded()
-                else:
-                    self._breaker.open(
-                        f"{self.config.base_url}, model {self.config.model!r}, failed "
-                        f"{self.config.breaker_failures} times in a row, repeats included: {reason}; unless it is an "
-                        f"outage, check base_url, model and ${self.config.api_key_env}; "
-                        "then run the same command to resume"
-                    )
-            else:
-                self._breaker.succeeded()
-                return self._stored(envelope)
-        self._breaker.check()
+        self._check_endpoint()
+        if not await self._is_alive(request):
+            self._down_because = (
+                f"{self.config.base_url}, model {self.config.model!r}, failed "
+                f"{self.config.breaker_failures} times in a row, repeats included: {reason}; unless it is an "
+                f"outage, check base_url, model and ${self.config.api_key_env}; "
+                "then run the same command to resume"
+            )
+        self._check_endpoint()
         return StoredReply(text="", status="unanswered", note=reason)
+
+    def _check_endpoint(self) -> None:
+        """The circuit breaker: once the endpoint is down for one request, it is down for all."""
+        if self._down_because:
+            raise EndpointDown(self._down_because)
 
     async def _is_alive(self, like: Request) -> bool:
         trivial: list[dict[str, JsonValue]] = [{"role": "user", "content": "Reply with the word yes."}]
@@ -296,34 +295,6 @@ class LanguageClient:
 
     def _redacted(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
-
-
-class _Breaker:
-    """Counts failures in a row; once open it stays so.
-
-    Requests that fail together count once: a failure counts only if none was counted since its request began.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._failures, self._open_because = limit, 0, ""
-
-    def check(self) -> int:
-        """The failures counted so far; raises EndpointDown once open."""
-        if self._open_because:
-            raise EndpointDown(self._open_because)
-        return self._failures
-
-    def failed(self, failures_at_start: int) -> bool:
-        """True when the limit is reached."""
-        if self._failures == failures_at_start:
-            self._failures += 1
-        return self._failures >= self._limit
-
-    def succeeded(self) -> None:
-        self._failures = 0
-
-    def open(self, reason: str) -> None:
-        self._open_because = reason
 
 
 def _key(variable: str) -> str:

@@ -21,8 +21,11 @@ EDGE_SAMPLES = 640
 def check_agreement(stream: Stream, recipe: Recipe) -> Iterator[Finding]:
     """Every fact that is stored twice agrees with itself."""
     yield from _columns(stream, recipe)
-    if len(stream.provenance.step_events) != len(stream.plan.steps) or not _in_range(stream):
+    if list(stream.provenance.step_events) != list(range(len(stream.plan.steps))) or not _in_range(stream):
         yield stream.finding("plan-steps", f"{stream.provenance.step_events} for {len(stream.plan.steps)} steps")
+        return
+    if beside := [r.event for r in stream.row.responses if r.event not in stream.provenance.step_events]:
+        yield stream.finding("plan-steps", f"responses to events {beside}, which no step of the plan caused")
         return
     for event, step in stream.steps():
         yield from _step(stream, event, step)
@@ -76,7 +79,6 @@ def _in_range(stream: Stream) -> bool:
     sizes = {"event": len(plan.scene.sub_events), "speech": len(plan.dialogue)}
     return (
         all(0 <= event < events for event in named)
-        and len(set(provenance.step_events)) == len(provenance.step_events)
         and all(step.index < sizes[step.source] for step in plan.steps)
         and (plan.pair is None or plan.pair.step in [i for i, s in enumerate(plan.steps) if s.source == "event"])
         and len(plan.refinements) == len(plan.kinds) == len(plan.scene.sub_events)

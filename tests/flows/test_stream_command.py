@@ -35,7 +35,9 @@ def stream(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr("flows.streaming_cli.err", Console(stderr=True, soft_wrap=True))
         with pytest.raises(SystemExit) as done:
             main()
-        return Run(done.value.code, *capsys.readouterr())
+        assert isinstance(done.value.code, int)
+        out, err = capsys.readouterr()
+        return Run(done.value.code, out, err)
 
     return run
 

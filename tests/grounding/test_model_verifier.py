@@ -1,6 +1,7 @@
 """The model as verifier: what is measured is not up for discussion, and what it hears is the clip."""
 
 import base64
+import dataclasses
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,7 @@ def judge(server: ScriptedServer, folder: Path, target: Target, found: Evidence,
 
 @pytest.mark.parametrize("changes", [{"score": 0.1}, {"occurrences": 2}])
 def test_measured_rules_are_not_asked_about(server: ScriptedServer, tmp_path: Path, changes: dict[str, Any]) -> None:
-    single = Target(**{name: getattr(TARGET, name) for name in TARGET.__slots__} | {"single": True})
+    single = dataclasses.replace(TARGET, single=True)
     assert judge(server, tmp_path, single, evidence(**changes)) == "reject"
     assert not server.requests
     assert judge(server, tmp_path, single, evidence()) == "accept"
@@ -87,5 +88,5 @@ def test_a_model_with_ears_hears_the_first_half_minute(server: ScriptedServer, t
 
 
 def test_an_accepted_clip_that_is_longer_than_its_slot_is_shortened(server: ScriptedServer, tmp_path: Path) -> None:
-    slot = Target(**{name: getattr(TARGET, name) for name in TARGET.__slots__} | {"max_duration_s": 0.8})
+    slot = dataclasses.replace(TARGET, max_duration_s=0.8)
     assert judge(server, tmp_path, slot, evidence()) == "reprocess"

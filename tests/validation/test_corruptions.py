@@ -744,6 +744,11 @@ def a_split_the_recipe_lacks(root: Path) -> None:
     edit_manifest(root, lambda m: m.update(splits={"dev": m["splits"]["train"]}))
 
 
+@folder("manifest-realised")
+def a_manifest_that_knows_nothing_of_its_distributions(root: Path) -> None:
+    edit_manifest(root, lambda m: m.update(realised={"distributions": {}, "reuse": {}}))
+
+
 @folder("manifest-counts")
 def hours_that_were_never_built(root: Path) -> None:
     edit_manifest(root, lambda m: m.update(hours=100.0))
