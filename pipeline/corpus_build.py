@@ -18,6 +18,7 @@ from typing import Any
 from pipeline.captioning import open_captioner
 from pipeline.config import recipe_sha256
 from pipeline.corpus_plan import ShardPlan, plan_corpus, read_units, units_file
+from pipeline.draft import Tools
 from pipeline.errors import SceneRejected, StreamAudioError
 from pipeline.grounding.search import with_threshold
 from pipeline.language.crew import Crew, open_crew
@@ -27,7 +28,7 @@ from pipeline.library.hybrid import TAGS
 from pipeline.library.library import Library
 from pipeline.planning.instructions import Instruction, as_lines, instructions_sha256, load_instructions
 from pipeline.rooms import load_rooms, rooms_sha256
-from pipeline.scene import Tools, build_unit
+from pipeline.scene import build_unit
 from pipeline.shards.card import write_card
 from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally, manifest
 from pipeline.shards.realised import Realised

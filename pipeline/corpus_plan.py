@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,32 +21,28 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.annotation.audit import Audit, audit
 from pipeline.annotation.model import ModelAuditor
-from pipeline.errors import BadInput, ReplyRejected, SceneRejected
+from pipeline.errors import ReplyRejected, SceneRejected
 from pipeline.grounding.search import Usage, offers
 from pipeline.language.crew import Crew, rejection
 from pipeline.language.ordered import in_order
-from pipeline.library.clip import Clip
 from pipeline.library.library import Library
-from pipeline.planning.annotations import Annotation, Recording
+from pipeline.planning.annotations import Annotation
 from pipeline.planning.blocks import no_haste
 from pipeline.planning.model import ModelScenes, speakable
 from pipeline.planning.scenarios import Scenarios
-from pipeline.planning.settings import CJK
 from pipeline.planning.streams import plan_stream, read_texts
 from pipeline.planning.wording import look_back, write_replies
-from pipeline.seeds import derive, rng
+from pipeline.pools import Pool, split_pools
+from pipeline.seeds import rng
 from pipeline.shards.corpus import Quarantined
 from pipeline.shards.writer import write_atomically
-from pipeline.synthesis.align import words_of
+from pipeline.slots import Slot, apportion, slots_of
 from pipeline.synthesis.kinds import KINDS
-from pipeline.timing import to_seconds
 from schemas.distributions import Distribution
 from schemas.plan import StreamPlan
 from schemas.provenance import FallbackRecord
 from schemas.recipe import Recipe
-from schemas.taxonomy import ABILITY_OF, CRITERION_OF_TASK
 from schemas.unit import NoisePick, Offer, PlannedStream, Unit
 
 ATTEMPTS = 8
@@ -54,9 +50,6 @@ ATTEMPTS = 8
 LAG = 64
 """Scenes that are committed before one that had to be drawn again; fixed, so that it matters to nobody how many scenes
 are drafted at once."""
-MAX_TAKES = 8
-RECORDING_S = (1.0, 20.0)
-"""Length of a speech clip that is transcribed: less says nothing, more cannot be broken off."""
 NOISE_CLIPS_PER_TRACK = 2
 EVENT_NOISE_KINDS = ("keyboard_typing", "page_turn", "footsteps_wood", "dishes_clatter")
 AMBIENT_NOISE_KINDS = ("room_tone", "street_bed", "office_bed", "forest_bed")
@@ -76,39 +69,10 @@ def units_file(folder: Path, shard: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """The clips of one split that the recipe and the audit admit."""
-
-    annotations: tuple[Annotation, ...]
-    silent: frozenset[str]
-    respond: Mapping[str, frozenset[str]]
-    """By criterion."""
-    noise: Mapping[str, tuple[Clip, ...]]
-    """By track: "event" and "ambient"; only clips that the audit calls silent."""
-    recordings: tuple[Recording, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """What a unit will be: its rows' ids, and with them its seed."""
-
-    split: str
-    sub_task: str
-    ids: tuple[str, ...]
-    seed: int
-    turn: int
-    """How many units of this sub-task come before it."""
-
-    @property
-    def pair(self) -> bool:
-        return len(self.ids) == 2
-
-
-@dataclass(frozen=True, slots=True)
 class _Draft:
     """A unit before it is compared with others: the first of its attempts that makes a scene, or why none did."""
 
-    slot: _Slot
+    slot: Slot
     attempt: int
     unlike: tuple[str, ...] = ()
     """Scenarios it had to differ from."""
@@ -184,13 +148,13 @@ def plan_corpus(
 
 def _units(
     recipe: Recipe, library: Library, pools: Mapping[str, Pool], crew: Crew, by_split: Mapping[str, int]
-) -> Generator[tuple[_Slot, Unit | SceneRejected]]:
+) -> Generator[tuple[Slot, Unit | SceneRejected]]:
     """Every unit in the order of its slot, or why there is none. A double of another scene is drawn again, meanwhile
     others are committed."""
     committed = _Committed(Usage(recipe.scene.max_reuse), Scenarios(library.index(recipe.grounding.encoder).encoder))
     draft = functools.partial(_draft, recipe, pools, crew)
     threads = crew.threads if crew.takes("planner", "refiner", "auditor", "responder", "rewriter") else 0
-    settled: dict[int, tuple[_Slot, Unit | SceneRejected]] = {}
+    settled: dict[int, tuple[Slot, Unit | SceneRejected]] = {}
     again: deque[tuple[int, int, Future[_Draft]]] = deque()
 
     def settle(number: int, drafted: _Draft, now: int) -> None:
@@ -235,23 +199,11 @@ def read_units(path: Path) -> Iterator[Unit]:
             yield Unit.model_validate_json(line)
 
 
-def slots_of(recipe: Recipe, by_split: Mapping[str, int]) -> Iterator[_Slot]:
-    """The units of every split in order; a pair takes two rows."""
-    turns: Counter[str] = Counter()
-    for split, quota in quotas(recipe.mixture, by_split).items():
-        first_row = 0
-        for sub_task, paired in _order(recipe, split, quota):
-            ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
-            first_row += len(ids)
-            yield _Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"), turns[sub_task])
-            turns[sub_task] += 1
-
-
 def _draft(
     recipe: Recipe,
     pools: Mapping[str, Pool],
     crew: Crew,
-    slot: _Slot,
+    slot: Slot,
     first_attempt: int = 0,
     unlike: tuple[str, ...] = (),
 ) -> _Draft:
@@ -315,7 +267,7 @@ def _commit(draft: _Draft, recipe: Recipe, library: Library, pool: Pool, committ
     )
 
 
-def _quarantined(slot: _Slot, rejected: SceneRejected) -> list[Quarantined]:
+def _quarantined(slot: Slot, rejected: SceneRejected) -> list[Quarantined]:
     return [
         Quarantined(row_id, slot.split, slot.sub_task, rejected.stage, rejected.reason, "", slot.seed)
         for row_id in slot.ids
@@ -413,117 +365,3 @@ def _bag(pool: Pool, size: int, generator: np.random.Generator) -> tuple[Annotat
     rounds = max((len(group) for group in by_class.values()), default=0)
     dealt = [group[turn] for turn in range(rounds) for group in by_class.values() if turn < len(group)]
     return tuple(dealt[:size])
-
-
-def split_pools(recipe: Recipe, library: Library) -> dict[str, Pool]:
-    """Partition the library: every clip belongs to one split, and each class to as many of them as its size allows.
-
-    Raises:
-        BadInput: no clip has a licence that the recipe admits.
-    """
-    admitted = [c for c in library.clips.values() if recipe.licences is None or c.licence in recipe.licences]
-    if not admitted:
-        raise BadInput(
-            f"no clip of the library has a licence in {list(recipe.licences or ())!r}; "
-            "`streamaudio library info` lists what it has"
-        )
-    clips: dict[str, list[Clip]] = {split: [] for split in recipe.splits}
-    for done, recording in enumerate(_recordings(admitted), start=1):
-        # Dealing to whoever lacks most spreads neighbours, which are of one class, over the splits.
-        split = max(recipe.splits, key=lambda name: recipe.splits[name] * done - len(clips[name]))
-        clips[split].extend(recording)
-    audits = {c.clip_id: audit(c.caption, c.tags, policy=recipe.policy) for c in admitted}
-    return {split: _pool(members, audits) for split, members in clips.items()}
-
-
-def _recordings(clips: Sequence[Clip]) -> list[list[Clip]]:
-    """Takes of one recording stay together, or one sound would sit in two splits; ordered by class, then by hash."""
-    grouped: dict[str, list[Clip]] = defaultdict(list)
-    authors = Counter(c.attribution for c in clips)
-    for clip in clips:
-        # An attribution shared by many clips names an author or a collection, not a recording.
-        alone = not clip.attribution or authors[clip.attribution] > MAX_TAKES
-        grouped[clip.clip_id if alone else clip.attribution].append(clip)
-    return sorted(grouped.values(), key=lambda takes: (takes[0].tags[:1], min(c.sha256 for c in takes)))
-
-
-def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:
-    sounds = [c for c in clips if c.kind != "speech" and audits[c.clip_id].label != "borderline"]
-    silent = [c for c in sounds if audits[c.clip_id].label == "silent"]
-    return Pool(
-        annotations=tuple(_annotation(c, audits[c.clip_id]) for c in sounds),
-        silent=frozenset(c.clip_id for c in silent),
-        respond={
-            criterion: frozenset(
-                c.clip_id
-                for c in sounds
-                if audits[c.clip_id].label == "respond" and audits[c.clip_id].criterion == criterion
-            )
-            for criterion in CRITERION_OF_TASK.values()
-        },
-        noise={
-            track: tuple(c for c in silent if c.track_class == track and c.kind == "sfx")
-            for track in ("event", "ambient")
-        },
-        recordings=tuple(_recording(c) for c in clips if c.kind == "speech" and _can_be_written_down(c)),
-    )
-
-
-def _can_be_written_down(clip: Clip) -> bool:
-    low, high = RECORDING_S
-    return bool(words_of(clip.transcript)) and low <= to_seconds(clip.active_end - clip.active_start) <= high
-
-
-def _recording(clip: Clip) -> Recording:
-    text = " ".join(clip.transcript.split())
-    return Recording(clip.clip_id, text, "zh" if CJK.search(text) else clip.language or "en")
-
-
-def _annotation(clip: Clip, judged: Audit) -> Annotation:
-    lengths = [end - start for start, end in clip.occurrences]
-    return Annotation(
-        clip_id=clip.clip_id,
-        caption=clip.caption,
-        tags=clip.tags,
-        kind=clip.kind,
-        duration_s=to_seconds(clip.active_end - clip.active_start),
-        single_s=to_seconds(int(np.median(lengths))) if lengths and clip.track_class == "event" else None,
-        label=judged.label,
-        criterion=judged.criterion,
-        sustained=clip.track_class == "ambient",
-    )
-
-
-def quotas(mixture: Mapping[str, float], by_split: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Rows per split and sub-task; what rounding owes a sub-task in one split it gets in the next."""
-    total = sum(mixture.values())
-    owed = dict.fromkeys(mixture, 0.0)
-    found: dict[str, dict[str, int]] = {}
-    for split, rows in by_split.items():
-        owed = {task: owed[task] + rows * weight / total for task, weight in mixture.items()}
-        due = {task: max(0.0, owed[task]) for task in mixture}
-        found[split] = apportion(due if any(due.values()) else mixture, rows)
-        owed = {task: owed[task] - found[split][task] for task in mixture}
-    return found
-
-
-def _order(recipe: Recipe, split: str, quota: Mapping[str, int]) -> list[tuple[str, bool]]:
-    """The split's sub-tasks in shuffled order, each with whether it is a pair (which takes two rows)."""
-    slots: list[tuple[str, bool]] = []
-    for sub_task, count in quota.items():
-        share = recipe.pairs if ABILITY_OF[sub_task] == "proactive_response" else 0.0
-        pairs = round(count * share / 2)
-        slots += [(sub_task, True)] * pairs + [(sub_task, False)] * (count - 2 * pairs)
-    generator = rng(recipe.seed, split, "order")
-    return [slots[i] for i in generator.permutation(len(slots))]
-
-
-def apportion(weights: Mapping[str, float], total: int) -> dict[str, int]:
-    """Whole numbers that sum to `total` in proportion to `weights` (largest remainder, ties to the earlier key)."""
-    scale = total / sum(weights.values())
-    exact = {key: weight * scale for key, weight in weights.items()}
-    counts = {key: int(value) for key, value in exact.items()}
-    by_remainder = sorted(exact, key=lambda key: counts[key] - exact[key])
-    for key in by_remainder[: total - sum(counts.values())]:
-        counts[key] += 1
-    return counts

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.config import recipe_sha256
-from pipeline.corpus_plan import apportion, slots_of
 from pipeline.language.budget import cost_of
 from pipeline.language.crew import reply_cache
 from pipeline.seeds import rng
+from pipeline.slots import apportion, slots_of
 from schemas.recipe import ModelPlanner, Recipe
 
 LENGTH_SHARE: Final = 0.8

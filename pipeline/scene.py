@@ -8,108 +8,48 @@ is the cue; both are lowered by the same amount where one of them would pass the
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import soundfile as sf
 
-from pipeline.annotation.audit import AUDITOR_NAME, AUDITOR_VERSION, Audit
 from pipeline.annotation.incremental import Partial, by_segments, by_words
-from pipeline.annotation.model import ModelAuditor
-from pipeline.annotation.responses import Judged, Labels, label
-from pipeline.composition.mix import Composition, NoiseTrack, compose
+from pipeline.annotation.responses import Judged, label
+from pipeline.composition.mix import NoiseTrack, compose
 from pipeline.composition.timeline import Element, Timeline, lay_out, lengthened
 from pipeline.conditioning.tfjp import Profile
+from pipeline.draft import Draft, Part, Tools, audit, expected_label
 from pipeline.errors import ReplyRejected, SceneRejected
-from pipeline.grounding.captions import Captioner
 from pipeline.grounding.cascade import Grounded, Material, Reprocessed, ground
 from pipeline.grounding.model import ModelVerifier, check_scene
-from pipeline.grounding.verify import VERIFIER, Evidence, RuleVerifier, Target, Verdict, Verifier
-from pipeline.language.crew import Crew, SceneCrew, rejection
+from pipeline.grounding.verify import Evidence, RuleVerifier, Target, Verdict, Verifier
+from pipeline.language.crew import SceneCrew, rejection
 from pipeline.library.library import Library
-from pipeline.planning.blocks import beside
 from pipeline.rooms import Room
+from pipeline.rows import make_row
 from pipeline.seeds import rng
-from pipeline.sounds import Conditioner, Sound, profile_of
+from pipeline.sounds import profile_of
 from pipeline.speaking import (
     TELEVISION_GAIN_DB,
-    Cut,
     Spoken,
     cuts_of,
     paused,
     reply_s,
     speak_dialogue,
-    speech_record,
     words_in_stream,
 )
-from pipeline.synthesis.asr import SpeechCheck
-from pipeline.synthesis.generators import SoundGenerator
 from pipeline.synthesis.kinds import render
-from pipeline.synthesis.speech import SpeechEngine
-from pipeline.synthesis.spoken import REWRITER
 from pipeline.timing import to_samples, to_seconds
-from schemas import row as columns
-from schemas.language import LanguageRole
-from schemas.plan import Step, StreamPlan
-from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
-from schemas.provenance import (
-    Agent,
-    AnswerRecord,
-    AuditRecord,
-    ConditioningRecord,
-    GenerationRecord,
-    GroundingRecord,
-    PairRecord,
-    Provenance,
-    RenderingRecord,
-    ReplyRecord,
-    RoomRecord,
-    SceneCheckRecord,
-)
-from schemas.recipe import GroundingParams, Recipe
-from schemas.row import Event, Row
-from schemas.taxonomy import AuditLabel
+from schemas.plan import StreamPlan
+from schemas.protocol import CHUNK_SAMPLES
+from schemas.recipe import Recipe
+from schemas.row import Row
 from schemas.unit import NoisePick, PlannedStream, Unit
 
-TRANSCRIPT = "transcript"
-"""In place of an encoder: a recording is chosen by its words."""
 BED_NOISE_S = 20.0
 """Length of a generated noise clip before it is tiled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a scene is built with; one per worker process."""
-
-    recipe: Recipe
-    recipe_sha256: str
-    grounding: GroundingParams
-    """The recipe's, with the threshold that the library learnt where the recipe gives none."""
-    library: Library
-    speech: SpeechEngine
-    check_speech: SpeechCheck
-    condition: Conditioner
-    generators: tuple[SoundGenerator, ...]
-    captioner: Captioner
-    crew: Crew
-    rooms: tuple[Room, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """One event of the stream to be: what it is made of, and how it sounds after conditioning."""
-
-    key: str
-    made_of: Grounded | Spoken
-    sound: Sound
-    """Pauses included."""
-    cuts: tuple[Cut, ...] = ()
-    """Where pauses were composed into speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +72,6 @@ class Arranged:
     """Why it was grounded once more."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Draft:
-    """A stream before its row: everything decided, nothing encoded."""
-
-    stream: PlannedStream
-    parts: tuple[Part, ...]
-    timeline: Timeline
-    labels: Labels
-    mix: Composition
-    sent_back: str | None
-
-
 def build_unit(unit: Unit, tools: Tools) -> tuple[Row, ...]:
     """Build the row or the two rows of a unit.
 
@@ -156,7 +84,7 @@ def build_unit(unit: Unit, tools: Tools) -> tuple[Row, ...]:
     try:
         drafts = [_draft(arranged, unit, tools) for arranged in _checked(unit, tools, crew)]
         lowest_db = min(draft.mix.stream_gain_db for draft in drafts)
-        return tuple(_row(draft, draft.mix.lowered(lowest_db), unit, tools, crew) for draft in drafts)
+        return tuple(make_row(draft, draft.mix.lowered(lowest_db), unit, tools, crew) for draft in drafts)
     except ReplyRejected as rejected:
         raise rejection(rejected) from None
 
@@ -228,7 +156,8 @@ def _draft(arranged: Arranged, unit: Unit, tools: Tools) -> Draft:
     room = _room(unit, tools)
     room_ir = None if room is None else room.samples
     mix = compose(timeline, noise, params=recipe.composition, rng=rng(unit.seed, 0, "mix"), room_ir=room_ir)
-    return Draft(arranged.planned, arranged.parts, timeline, labels, mix, arranged.sent_back)
+    rate = _reply_rate(unit, recipe)
+    return Draft(arranged.planned, arranged.parts, timeline, labels, mix, room, rate, arranged.sent_back)
 
 
 def _room(unit: Unit, tools: Tools) -> Room | None:
@@ -281,9 +210,9 @@ def _ground(
         # What was generated and captioned anew may be heard as something that the plan did not ask for.
         heard_anew = evidence.captioner is not None
         if verdict.verdict == "accept" and (heard_anew or tools.crew.takes("auditor")):
-            judged = _audit(evidence.caption, evidence.tags, plan, index, tools, crew)
-            if judged.label != _expected(step):
-                return Verdict("reject", f"audit: {judged.label}, {_expected(step)} is wanted: {judged.reason}")
+            judged = audit(evidence.caption, evidence.tags, plan, index, tools, crew)
+            if judged.label != expected_label(step):
+                return Verdict("reject", f"audit: {judged.label}, {expected_label(step)} is wanted: {judged.reason}")
         return verdict
 
     def reprocess(material: Material) -> Reprocessed:
@@ -303,18 +232,6 @@ def _ground(
         generators=tools.generators,
         captioner=tools.captioner,
     )
-
-
-def _expected(step: Step | None) -> AuditLabel:
-    """What the auditor must say of an event's sound: only a trigger that is answered may be one."""
-    return "respond" if step is not None and step.decision == "respond" and step.criterion is not None else "silent"
-
-
-def _audit(caption: str, tags: Sequence[str], plan: StreamPlan, index: int, tools: Tools, crew: SceneCrew) -> Audit:
-    """The judgement of one sound in the place of a sub-event, by the recipe's auditor."""
-    near = beside(plan.scene, index)
-    auditor = ModelAuditor(crew)
-    return auditor(caption, tags, scenario=plan.scene.scenario, neighbours=near, policy=tools.recipe.policy)
 
 
 def _parts(plan: StreamPlan, grounded: Sequence[Grounded], spoken: Sequence[Spoken], tools: Tools) -> tuple[Part, ...]:
@@ -440,243 +357,3 @@ def _noise(pick: NoisePick, unit: Unit, tools: Tools) -> NoiseTrack:
 def _audible(library: Library, clip_id: str) -> np.ndarray:
     clip = library.clips[clip_id]
     return library.read(clip_id, clip.active_start, clip.active_end)
-
-
-def _row(draft: Draft, mix: Composition, unit: Unit, tools: Tools, crew: SceneCrew) -> Row:
-    plan = draft.stream.plan
-    return Row(
-        id=draft.stream.id,
-        split=unit.split,
-        ability=plan.ability,
-        sub_task=plan.sub_task,
-        language=plan.language,
-        scenario=plan.scene.scenario,
-        audio=_flac(mix),
-        sampling_rate=SAMPLE_RATE,
-        num_samples=draft.timeline.total_samples,
-        chunk_samples=CHUNK_SAMPLES,
-        num_chunks=draft.timeline.total_samples // CHUNK_SAMPLES,
-        turns=draft.labels.turns,
-        responses=draft.labels.responses,
-        events=tuple(_event(i, part, draft, mix, tools) for i, part in enumerate(draft.parts)),
-        noise=tuple(
-            columns.NoiseTrack(
-                track=done.track,
-                snr_db=done.snr_db,
-                clip_ids=pick.clip_ids,
-                licences=tuple(tools.library.clips[c].licence for c in pick.clip_ids) or ("CC0-1.0",),
-            )
-            for pick, done in zip(unit.noise, mix.noise, strict=True)
-        ),
-        pair_id=unit.pair_id,
-        plan_json=plan.model_dump_json(),
-        provenance_json=_provenance(draft, unit, tools, crew).model_dump_json(),
-        seed=unit.seed,
-        recipe_sha256=tools.recipe_sha256,
-        quality=mix.quality,
-    )
-
-
-def _flac(mix: Composition) -> bytes:
-    """FLAC, 16 kHz mono 16 bit."""
-    file = io.BytesIO()
-    with sf.SoundFile(file, "w", samplerate=SAMPLE_RATE, channels=1, format="FLAC", subtype="PCM_16") as flac:
-        for block in mix.blocks():
-            # The ceiling lies below full scale, so nothing is left to clip.
-            scaled = block * np.float32(32768)
-            flac.write(np.rint(scaled, out=scaled).astype(np.int16))
-    return file.getvalue()
-
-
-def _event(index: int, part: Part, draft: Draft, mix: Composition, tools: Tools) -> Event:
-    plan, place = draft.stream.plan, draft.timeline[part.key]
-    material = part.made_of.material
-    clip = material.clip
-    kept = (part.sound.spans[0].clip_start_sample, part.sound.spans[-1].clip_end_sample)
-    grounded = part.made_of if isinstance(part.made_of, Grounded) else None
-    spoken = part.made_of if isinstance(part.made_of, Spoken) else None
-    return Event(
-        name=grounded.target.sub_event.name if grounded else "speech",
-        role=place.role,
-        kind=grounded.target.kind if grounded else "speech",
-        source=material.source,
-        start_sample=place.start_sample,
-        end_sample=place.end_sample,
-        gain_db=mix.gains_db[part.key],
-        clip_id=clip.clip_id if clip else None,
-        clip_sha256=clip.sha256 if clip else None,
-        clip_start_sample=material.clip_start_sample + kept[0] if clip else None,
-        clip_end_sample=material.clip_start_sample + kept[1] if clip else None,
-        query=grounded.target.refinement.query if grounded else None,
-        caption=material.caption,
-        encoder=None if clip is None else tools.grounding.scorer if grounded else TRANSCRIPT,
-        score=material.score,
-        verdict=grounded.verdict.verdict if grounded else "accept" if clip else None,
-        decision=plan.steps[index].decision if index < len(plan.steps) else "none",
-        transcript=spoken.utterance.text if spoken else clip.transcript if clip else None,
-        generator=material.generator,
-        licence=material.licence,
-        attribution=material.attribution,
-    )
-
-
-def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Provenance:
-    plan, recipe = draft.stream.plan, tools.recipe
-    scripted = Agent(name="scripted", version="1")
-
-    def wrote(role: LanguageRole) -> Agent:
-        return tools.crew.agent(role) if role in plan.by_model else scripted
-
-    def judges(role: LanguageRole, name: str, version: str) -> Agent:
-        return tools.crew.agent(role) if tools.crew.takes(role) else Agent(name=name, version=version)
-
-    audits = tuple(_audits(draft, tools, crew))
-    checker = tools.crew.agent("scene_check") if tools.crew.takes("scene_check") else None
-    return Provenance(
-        policy=recipe.policy,
-        planner=wrote("planner"),
-        refiner=wrote("refiner"),
-        responder=wrote("responder"),
-        rewriter=_rewriter(plan, tools),
-        verifier=judges("verifier", *VERIFIER),
-        auditor=judges("auditor", AUDITOR_NAME, AUDITOR_VERSION),
-        scene_check=None if checker is None else SceneCheckRecord(agent=checker, sent_back=draft.sent_back),
-        fallbacks=(*unit.fallbacks, *crew.stood_in()),
-        audits=audits,
-        grounding=tuple(
-            GroundingRecord(
-                event=i,
-                threshold=tools.grounding.min_score if part.made_of.material.clip else None,
-                candidates=part.made_of.candidates,
-            )
-            for i, part in enumerate(draft.parts)
-            if isinstance(part.made_of, Grounded)
-        ),
-        conditioning=tuple(_conditioning(i, part) for i, part in enumerate(draft.parts)),
-        renderings=tuple(
-            RenderingRecord(event=i, kind=made.kind, seed=made.seed, duration_s=made.duration_s)
-            for i, part in enumerate(draft.parts)
-            if (made := part.made_of.material.rendering) is not None
-        ),
-        generations=tuple(_generations(draft)),
-        speech=tuple(
-            speech_record(i, part.made_of, part.sound, part.cuts, draft.timeline[part.key])
-            for i, part in enumerate(draft.parts)
-            if isinstance(part.made_of, Spoken)
-        ),
-        targets=tuple(i for i, sub_event in enumerate(_sub_events(plan)) if sub_event in plan.targets),
-        step_events=tuple(range(len(plan.steps))),
-        pair=_pair(draft),
-        room=None if (room := _room(unit, tools)) is None else RoomRecord(name=room.name, sha256=room.sha256),
-        answers=tuple(_answers(draft)),
-        replies=tuple(_replies(draft, _reply_rate(unit, recipe))),
-    )
-
-
-def _rewriter(plan: StreamPlan, tools: Tools) -> Agent | None:
-    if "rewriter" in plan.by_model:
-        return tools.crew.agent("rewriter")
-    return Agent(name=REWRITER[0], version=REWRITER[1]) if plan.rewritten else None
-
-
-def _generations(draft: Draft) -> Iterator[GenerationRecord]:
-    """What was asked for where a service, a model or a program made the sound."""
-    for i, part in enumerate(draft.parts):
-        material = part.made_of.material
-        if material.wish is not None and material.generator is not None and material.content is not None:
-            yield GenerationRecord(
-                event=i,
-                generator=material.generator,
-                caption=material.wish.caption,
-                duration_s=material.wish.duration_s,
-                seed=material.wish.seed,
-                samples_sha256=material.content,
-            )
-
-
-def _sub_events(plan: StreamPlan) -> list[int | None]:
-    """The sub-event of each event of the row; None where somebody speaks."""
-    beneath = [i for i, e in enumerate(plan.scene.sub_events) if e.role != "foreground"]
-    return [*(step.index if step.source == "event" else None for step in plan.steps), *beneath]
-
-
-def _answers(draft: Draft) -> Iterator[AnswerRecord]:
-    """Options and their right one; the turn that a question looks back to."""
-    plan = draft.stream.plan
-    said = {step.index: i for i, step in enumerate(plan.steps) if step.source == "speech"}
-    for i, step in enumerate(plan.steps):
-        turn = None
-        if step.recalls is not None:
-            start = draft.timeline[draft.parts[said[step.recalls]].key].start_sample
-            turn = next(k for k, t in enumerate(draft.labels.turns) if t.start_sample == start)
-        if turn is not None or step.options:
-            yield AnswerRecord(event=i, options=step.options, right_option=step.right_option, answer_turn=turn)
-
-
-def _replies(draft: Draft, words_per_minute: float) -> Iterator[ReplyRecord]:
-    """Every reply that somebody speaks into."""
-    steps = draft.stream.plan.steps
-    for i, (step, then) in enumerate(pairwise(steps)):
-        if then.cuts is None or step.reply is None:
-            continue
-        chunk = next(r.chunk for r in draft.labels.responses if r.event == i)
-        start = (chunk + 1) * CHUNK_SAMPLES
-        interrupted = then.decision == "respond"
-        yield ReplyRecord(
-            event=i,
-            words_per_minute=words_per_minute,
-            nominal_start_sample=start,
-            nominal_end_sample=start + to_samples(reply_s(step.reply.text, words_per_minute)),
-            cut_sample=draft.timeline[draft.parts[i + 1].key].start_sample if interrupted else None,
-        )
-
-
-def _audits(draft: Draft, tools: Tools, crew: SceneCrew) -> list[AuditRecord]:
-    plan = draft.stream.plan
-    records: list[AuditRecord] = []
-    for i, part in enumerate(draft.parts):
-        if isinstance(part.made_of, Spoken):
-            continue
-        index = plan.scene.sub_events.index(part.made_of.target.sub_event)
-        judged = _audit(part.made_of.material.caption, part.made_of.material.tags, plan, index, tools, crew)
-        expected = _expected(plan.steps[i] if i < len(plan.steps) else None)
-        # What was grounded for one side of a pair may be heard otherwise beside the other side's cue.
-        if tools.crew.takes("auditor") and judged.label != expected:
-            name = part.made_of.target.sub_event.name
-            raise SceneRejected("auditor", f"{name!r} is {judged.label}, {expected} is wanted: {judged.reason}")
-        records.append(
-            AuditRecord(
-                event=i,
-                label=judged.label,
-                criterion=judged.criterion,
-                reason=judged.reason,
-                confidence=judged.confidence,
-            )
-        )
-    return records
-
-
-def _conditioning(index: int, part: Part) -> ConditioningRecord:
-    material = part.made_of.material
-    return ConditioningRecord(
-        event=index,
-        profile=part.sound.profile,
-        material=(material.clip_start_sample, material.clip_end_sample),
-        spans=tuple((s.clip_start_sample, s.clip_end_sample, s.start_sample) for s in part.sound.spans),
-        iterations=part.sound.iterations,
-        hit_cap=part.sound.hit_cap,
-        reason=part.sound.reason,
-    )
-
-
-def _pair(draft: Draft) -> PairRecord | None:
-    pair = draft.stream.plan.pair
-    if pair is None:
-        return None
-    start = draft.timeline[draft.parts[pair.step].key].start_sample
-    return PairRecord(
-        event=pair.step,
-        side=pair.side,
-        slot_start_sample=start,
-        slot_end_sample=start + to_samples(pair.slot_s),
-    )

@@ -1,0 +1,116 @@
+"""Which clips each split may use, and what for."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.annotation.audit import Audit, audit
+from pipeline.errors import BadInput
+from pipeline.library.clip import Clip
+from pipeline.library.library import Library
+from pipeline.planning.annotations import Annotation, Recording
+from pipeline.planning.settings import CJK
+from pipeline.synthesis.align import words_of
+from pipeline.timing import to_seconds
+from schemas.recipe import Recipe
+from schemas.taxonomy import CRITERION_OF_TASK
+
+MAX_TAKES = 8
+RECORDING_S = (1.0, 20.0)
+"""Length of a speech clip that is transcribed: less says nothing, more cannot be broken off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The clips of one split that the recipe and the audit admit."""
+
+    annotations: tuple[Annotation, ...]
+    silent: frozenset[str]
+    respond: Mapping[str, frozenset[str]]
+    """By criterion."""
+    noise: Mapping[str, tuple[Clip, ...]]
+    """By track: "event" and "ambient"; only clips that the audit calls silent."""
+    recordings: tuple[Recording, ...]
+
+
+def split_pools(recipe: Recipe, library: Library) -> dict[str, Pool]:
+    """Partition the library: every clip belongs to one split, and each class to as many of them as its size allows.
+
+    Raises:
+        BadInput: no clip has a licence that the recipe admits.
+    """
+    admitted = [c for c in library.clips.values() if recipe.licences is None or c.licence in recipe.licences]
+    if not admitted:
+        raise BadInput(
+            f"no clip of the library has a licence in {list(recipe.licences or ())!r}; "
+            "`streamaudio library info` lists what it has"
+        )
+    clips: dict[str, list[Clip]] = {split: [] for split in recipe.splits}
+    for done, recording in enumerate(_recordings(admitted), start=1):
+        # Dealing to whoever lacks most spreads neighbours, which are of one class, over the splits.
+        split = max(recipe.splits, key=lambda name: recipe.splits[name] * done - len(clips[name]))
+        clips[split].extend(recording)
+    audits = {c.clip_id: audit(c.caption, c.tags, policy=recipe.policy) for c in admitted}
+    return {split: _pool(members, audits) for split, members in clips.items()}
+
+
+def _recordings(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Takes of one recording stay together, or one sound would sit in two splits; ordered by class, then by hash."""
+    grouped: dict[str, list[Clip]] = defaultdict(list)
+    authors = Counter(c.attribution for c in clips)
+    for clip in clips:
+        # An attribution shared by many clips names an author or a collection, not a recording.
+        alone = not clip.attribution or authors[clip.attribution] > MAX_TAKES
+        grouped[clip.clip_id if alone else clip.attribution].append(clip)
+    return sorted(grouped.values(), key=lambda takes: (takes[0].tags[:1], min(c.sha256 for c in takes)))
+
+
+def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:
+    sounds = [c for c in clips if c.kind != "speech" and audits[c.clip_id].label != "borderline"]
+    silent = [c for c in sounds if audits[c.clip_id].label == "silent"]
+    return Pool(
+        annotations=tuple(_annotation(c, audits[c.clip_id]) for c in sounds),
+        silent=frozenset(c.clip_id for c in silent),
+        respond={
+            criterion: frozenset(
+                c.clip_id
+                for c in sounds
+                if audits[c.clip_id].label == "respond" and audits[c.clip_id].criterion == criterion
+            )
+            for criterion in CRITERION_OF_TASK.values()
+        },
+        noise={
+            track: tuple(c for c in silent if c.track_class == track and c.kind == "sfx")
+            for track in ("event", "ambient")
+        },
+        recordings=tuple(_recording(c) for c in clips if c.kind == "speech" and _can_be_written_down(c)),
+    )
+
+
+def _can_be_written_down(clip: Clip) -> bool:
+    low, high = RECORDING_S
+    return bool(words_of(clip.transcript)) and low <= to_seconds(clip.active_end - clip.active_start) <= high
+
+
+def _recording(clip: Clip) -> Recording:
+    text = " ".join(clip.transcript.split())
+    return Recording(clip.clip_id, text, "zh" if CJK.search(text) else clip.language or "en")
+
+
+def _annotation(clip: Clip, judged: Audit) -> Annotation:
+    lengths = [end - start for start, end in clip.occurrences]
+    return Annotation(
+        clip_id=clip.clip_id,
+        caption=clip.caption,
+        tags=clip.tags,
+        kind=clip.kind,
+        duration_s=to_seconds(clip.active_end - clip.active_start),
+        single_s=to_seconds(int(np.median(lengths))) if lengths and clip.track_class == "event" else None,
+        label=judged.label,
+        criterion=judged.criterion,
+        sustained=clip.track_class == "ambient",
+    )

@@ -1,0 +1,74 @@
+"""What every unit of the corpus will be: its split, its sub-task, its ids and its seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline.seeds import derive, rng
+from schemas.recipe import Recipe
+from schemas.taxonomy import ABILITY_OF
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What a unit will be: its rows' ids, and with them its seed."""
+
+    split: str
+    sub_task: str
+    ids: tuple[str, ...]
+    seed: int
+    turn: int
+    """How many units of this sub-task come before it."""
+
+    @property
+    def pair(self) -> bool:
+        return len(self.ids) == 2
+
+
+def slots_of(recipe: Recipe, by_split: Mapping[str, int]) -> Iterator[Slot]:
+    """The units of every split in order; a pair takes two rows."""
+    turns: Counter[str] = Counter()
+    for split, quota in quotas(recipe.mixture, by_split).items():
+        first_row = 0
+        for sub_task, paired in _order(recipe, split, quota):
+            ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
+            first_row += len(ids)
+            yield Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"), turns[sub_task])
+            turns[sub_task] += 1
+
+
+def quotas(mixture: Mapping[str, float], by_split: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Rows per split and sub-task; what rounding owes a sub-task in one split it gets in the next."""
+    total = sum(mixture.values())
+    owed = dict.fromkeys(mixture, 0.0)
+    found: dict[str, dict[str, int]] = {}
+    for split, rows in by_split.items():
+        owed = {task: owed[task] + rows * weight / total for task, weight in mixture.items()}
+        due = {task: max(0.0, owed[task]) for task in mixture}
+        found[split] = apportion(due if any(due.values()) else mixture, rows)
+        owed = {task: owed[task] - found[split][task] for task in mixture}
+    return found
+
+
+def _order(recipe: Recipe, split: str, quota: Mapping[str, int]) -> list[tuple[str, bool]]:
+    """The split's sub-tasks in shuffled order, each with whether it is a pair (which takes two rows)."""
+    slots: list[tuple[str, bool]] = []
+    for sub_task, count in quota.items():
+        share = recipe.pairs if ABILITY_OF[sub_task] == "proactive_response" else 0.0
+        pairs = round(count * share / 2)
+        slots += [(sub_task, True)] * pairs + [(sub_task, False)] * (count - 2 * pairs)
+    generator = rng(recipe.seed, split, "order")
+    return [slots[i] for i in generator.permutation(len(slots))]
+
+
+def apportion(weights: Mapping[str, float], total: int) -> dict[str, int]:
+    """Whole numbers that sum to `total` in proportion to `weights` (largest remainder, ties to the earlier key)."""
+    scale = total / sum(weights.values())
+    exact = {key: weight * scale for key, weight in weights.items()}
+    counts = {key: int(value) for key, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda key: counts[key] - exact[key])
+    for key in by_remainder[: total - sum(counts.values())]:
+        counts[key] += 1
+    return counts
