@@ -212,12 +212,14 @@ def validate(
         findings = validate_corpus(
             corpus, library=library, on_progress=lambda done, total: on_progress("validated", done, total)
         )
-        page = write_report(corpus, findings) if report else None
     for rule, found in findings.by_rule().items():
         err.print(f"[red]{rule}[/] x{len(found)}: {escape(found[0].where)}: {escape(found[0].detail)}")
     out.print(findings.summary())
-    if page:
-        out.print(f"report  {page}")
+    if report:
+        try:
+            out.print(f"report  {write_report(corpus, findings)}")
+        except BadInput as unreadable:
+            err.print(f"no report: {escape(str(unreadable))}")
     if findings.by_rule():
         raise GateFailed(f"{len(findings.by_rule())} rules are broken in {str(corpus)!r}; see above")
 
@@ -227,11 +229,11 @@ def view(
     corpus: CorpusFolder,
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
 ) -> None:
-    """Write the HTML report where it is missing, and open it."""
+    """Write the HTML report where it is missing or older than the corpus, and open it."""
     from pipeline.validation.report import write_report
 
-    page = corpus / "report" / "index.html"
-    if not page.is_file():
+    page, manifest = corpus / "report" / "index.html", corpus / "manifest.json"
+    if not page.is_file() or (manifest.is_file() and page.stat().st_mtime < manifest.stat().st_mtime):
         page = write_report(corpus, None)
     out.print(str(page))
     if browser:

@@ -1,6 +1,7 @@
 """Bad input on the command line: one line that names the value, the rule and the fix; status 2; nothing lost."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import soundfile
 import yaml
 
 from tests.flows.commands import Result, run
+from tests.test_scene import build
 
 SMALL = {"streams": 2, "mixture": {"alert_on_event": 1}, "splits": {"train": 1.0}}
 
@@ -116,3 +118,23 @@ def test_licences_that_nothing_has_are_refused(command, tmp_path, starter):
 
 def test_validate_refuses_what_is_no_corpus(command, tmp_path):
     assert command("validate", tmp_path).status in {2, 3}
+
+
+def test_a_report_is_written_anew_when_the_corpus_is(command, tmp_path, starter):
+    build(starter, tmp_path / "corpus", streams=1)
+    page = Path(command("view", tmp_path / "corpus", "--no-browser").out.strip())
+    os.utime(page, (1e9, 1e9))
+    assert command("view", tmp_path / "corpus", "--no-browser").status == 0
+    newer = page.stat().st_mtime
+    assert newer > 1e9
+    command("view", tmp_path / "corpus", "--no-browser")
+    assert page.stat().st_mtime == newer
+
+
+def test_findings_are_printed_even_where_no_report_can_be_written(command, tmp_path, starter):
+    build(starter, tmp_path / "corpus", streams=1)
+    (tmp_path / "corpus" / "manifest.json").write_text("{")
+    result = command("validate", tmp_path / "corpus", "--report")
+    assert result.status == 3
+    assert "manifest-readable" in result.err
+    assert "no report" in result.err
