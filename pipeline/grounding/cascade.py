@@ -66,6 +66,13 @@ class Material:
         """What is measured of it, whether it is a clip or was generated; None for a rendered or spoken one."""
         return self.clip if self.clip is not None else self.measures
 
+    @property
+    def occurrences(self) -> list[tuple[int, int]]:
+        """Audible spans that lie whole in it, in samples of the store; none where nothing was measured."""
+        first, last = self.clip_start_sample, self.clip_end_sample
+        measured = self.measured
+        return [] if measured is None else [o for o in measured.occurrences if first <= o[0] and o[1] <= last]
+
 
 @dataclass(frozen=True, slots=True)
 class Reprocessed:
@@ -159,8 +166,7 @@ def _shorten(material: Material, target: Target, params: GroundingParams, rng: n
     if to_seconds(len(material.samples)) <= limit_s or target.sustained:
         return material
     longest, wanted = to_samples(limit_s), to_samples(min(planned, limit_s))
-    measured = material.measured
-    fitting = [] if measured is None else _whole_occurrences(measured, longest, wanted * params.min_duration_ratio)
+    fitting = _whole_occurrences(material.occurrences, longest, wanted * params.min_duration_ratio)
     if fitting:
         start, end = fitting[int(rng.integers(len(fitting)))]
     else:
@@ -178,16 +184,16 @@ def _shorten(material: Material, target: Target, params: GroundingParams, rng: n
 def _audible_start(material: Material, wanted: int, rng: np.random.Generator) -> int:
     """Where a window of `wanted` samples begins: inside an occurrence or with it, never in the pause between two."""
     first, last = material.clip_start_sample, material.clip_end_sample - wanted
-    spans = [] if material.measured is None else list(material.measured.occurrences)
+    spans = material.occurrences
     start, end = spans[int(rng.integers(len(spans)))] if spans else (first, material.clip_end_sample)
     return int(np.clip(start + rng.integers(max(0, end - wanted - start) + 1), first, last))
 
 
-def _whole_occurrences(clip: Clip | Measures, longest: int, shortest: float) -> list[tuple[int, int]]:
+def _whole_occurrences(occurrences: Sequence[tuple[int, int]], longest: int, shortest: float) -> list[tuple[int, int]]:
     """Spans from one occurrence's start to the same or a later one's end, not longer than `longest` samples."""
     spans: list[tuple[int, int]] = []
-    for i, (start, _) in enumerate(clip.occurrences):
-        ends = [end for _, end in clip.occurrences[i:] if shortest <= end - start <= longest]
+    for i, (start, _) in enumerate(occurrences):
+        ends = [end for _, end in occurrences[i:] if shortest <= end - start <= longest]
         if ends:
             spans.append((start, ends[-1]))
     return spans
@@ -271,20 +277,13 @@ def _evidence(material: Material, reprocessed: Reprocessed | None = None) -> Evi
     measured = material.measured
     starts = measured is not None and material.clip_start_sample == measured.occurrences[0][0]
     ends = measured is not None and material.clip_end_sample == measured.occurrences[-1][1]
-    inside = (
-        []
-        if measured is None
-        else [
-            o for o in measured.occurrences if o[0] >= material.clip_start_sample and o[1] <= material.clip_end_sample
-        ]
-    )
     return Evidence(
         caption=material.caption,
         tags=material.tags,
         source="retrieved" if material.source == "retrieved" else "synthesized",
         score=material.score,
         duration_s=to_seconds(reprocessed.num_samples if reprocessed else len(material.samples)),
-        occurrences=1 if measured is None else len(inside),
+        occurrences=1 if measured is None else len(material.occurrences),
         # Conditioning tapers both ends, so what it returns no longer starts or stops abruptly.
         onset_cut=reprocessed is None and starts and measured is not None and measured.onset_cut,
         offset_cut=reprocessed is None and ends and measured is not None and measured.offset_cut,

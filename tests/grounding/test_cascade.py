@@ -92,15 +92,18 @@ def target(
 
 def run(wanted: Target, *clips: Clip, score: float = 0.9, seed: int = 0):
     reprocessed: list[int] = []
+    shelf = Shelf({c.clip_id: c for c in clips})
 
     def reprocess(material):
         reprocessed.append(len(material.samples))
+        span = (material.clip_start_sample, material.clip_end_sample)
+        np.testing.assert_array_equal(material.samples, shelf.read(material.clip.clip_id, *span))
         return Reprocessed(len(material.samples))
 
     found = ground(
         wanted,
         [Offer(clip_id=c.clip_id, score=score) for c in clips],
-        library=Shelf({c.clip_id: c for c in clips}),  # pyright: ignore[reportArgumentType]
+        library=shelf,  # pyright: ignore[reportArgumentType]
         verify=RuleVerifier(PARAMS),
         reprocess=reprocess,
         params=PARAMS,
@@ -140,6 +143,19 @@ def test_too_long_a_clip_is_reprocessed_once_into_whole_occurrences():
     np.testing.assert_array_equal(found.material.samples, np.arange(*span, dtype=np.float32) / 80_000)
 
 
+def test_a_single_occurrence_that_is_too_long_is_never_swapped_for_another_ones_span():
+    uneven = replace(BARK, clip_id="uneven", occurrences=((0, 6_000), (10_000, 40_000), (60_000, 68_000)))
+    for seed in range(12):
+        found, reprocessed = run(target(0.5, single=True), uneven, seed=seed)
+        assert all(reprocessed)
+        if found.material.source == "retrieved":
+            span = (found.material.clip_start_sample, found.material.clip_end_sample)
+            assert span in {(0, 6_000), (60_000, 68_000)}
+            np.testing.assert_array_equal(found.material.samples, np.arange(*span, dtype=np.float32) / 80_000)
+        else:
+            assert "0 occurrences where one is counted" in found.candidates[1].reason
+
+
 def test_a_window_never_lies_in_the_pause_between_two_occurrences():
     drops = replace(BARK, clip_id="drops", occurrences=((1_280, 3_840), (40_000, 42_880)))
     for seed in range(30):
@@ -147,6 +163,26 @@ def test_a_window_never_lies_in_the_pause_between_two_occurrences():
         start, end = found.material.clip_start_sample, found.material.clip_end_sample
         assert end - start == 8_000
         assert any(start <= first and last <= end for first, last in drops.occurrences)
+
+
+@given(
+    lengths=st.lists(st.integers(1_000, 20_000), min_size=1, max_size=4),
+    pauses=st.lists(st.integers(200, 8_000), min_size=4, max_size=4),
+    duration_s=st.floats(0.1, 3.0),
+    seed=st.integers(0, 1_000),
+)
+def test_one_of_many_occurrences_that_is_too_long_is_shortened_within_itself(lengths, pauses, duration_s, seed):
+    starts = np.cumsum([0, *(a + b for a, b in zip(lengths, pauses, strict=False))])
+    spans = tuple((int(s), int(s) + n) for s, n in zip(starts, lengths, strict=False))
+    sneezes = replace(BARK, clip_id="sneezes", num_samples=spans[-1][1], occurrences=spans)
+    try:
+        found, reprocessed = run(target(duration_s, single=True), sneezes, seed=seed)
+    except SceneRejected:
+        return
+    assert all(reprocessed)
+    if found.material.clip is not None:
+        start, end = found.material.clip_start_sample, found.material.clip_end_sample
+        assert any(first <= start < end <= last for first, last in spans)
 
 
 def test_a_cut_clip_is_reprocessed():
