@@ -96,8 +96,9 @@ def run(wanted: Target, *clips: Clip, score: float = 0.9, seed: int = 0):
 
     def reprocess(material):
         reprocessed.append(len(material.samples))
-        span = (material.clip_start_sample, material.clip_end_sample)
-        np.testing.assert_array_equal(material.samples, shelf.read(material.clip.clip_id, *span))
+        if material.clip is not None:
+            span = (material.clip_start_sample, material.clip_end_sample)
+            np.testing.assert_array_equal(material.samples, shelf.read(material.clip.clip_id, *span))
         return Reprocessed(len(material.samples))
 
     found = ground(
@@ -141,19 +142,6 @@ def test_too_long_a_clip_is_reprocessed_once_into_whole_occurrences():
     assert span[0] in {s for s, _ in BARK.occurrences}
     assert span[1] in {e for _, e in BARK.occurrences}
     np.testing.assert_array_equal(found.material.samples, np.arange(*span, dtype=np.float32) / 80_000)
-
-
-def test_a_single_occurrence_that_is_too_long_is_never_swapped_for_another_ones_span():
-    uneven = replace(BARK, clip_id="uneven", occurrences=((0, 6_000), (10_000, 40_000), (60_000, 68_000)))
-    for seed in range(12):
-        found, reprocessed = run(target(0.5, single=True), uneven, seed=seed)
-        assert all(reprocessed)
-        if found.material.source == "retrieved":
-            span = (found.material.clip_start_sample, found.material.clip_end_sample)
-            assert span in {(0, 6_000), (60_000, 68_000)}
-            np.testing.assert_array_equal(found.material.samples, np.arange(*span, dtype=np.float32) / 80_000)
-        else:
-            assert "0 occurrences where one is counted" in found.candidates[1].reason
 
 
 def test_a_window_never_lies_in_the_pause_between_two_occurrences():
