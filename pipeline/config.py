@@ -12,8 +12,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import BadInput
-from schemas.language import NOT_IDENTITY
 from schemas.recipe import Recipe
+from schemas.service import NOT_IDENTITY, SERVED
 
 MAX_RECIPE_BYTES = 1_000_000
 
@@ -87,6 +87,12 @@ def recipe_sha256(recipe: Recipe) -> str:
 
 def resolved_sha256(resolved: dict[str, Any]) -> str:
     """`recipe_sha256` of a resolved recipe as a manifest holds it; keys that later versions know do not enter it."""
-    planner = {key: value for key, value in resolved["planner"].items() if key not in NOT_IDENTITY}
-    canonical = json.dumps({**resolved, "planner": planner}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    served = {part: _identity(resolved[part]) for part in SERVED if part in resolved}
+    canonical = json.dumps({**resolved, **served}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _identity(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _identity(value) for key, value in node.items() if key not in NOT_IDENTITY}
+    return [_identity(item) for item in node] if isinstance(node, list) else node

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from schemas.distributions import Distribution, Uniform
+from schemas.service import KeyVariable, Service, Url
 from schemas.taxonomy import EventKind
 
 
@@ -16,42 +16,14 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-def _plain_http_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must not carry credentials, a query or a fragment; export the key as api_key_env says")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http(s) URL, e.g. http://127.0.0.1:8000/v1")
-    return url.rstrip("/")
-
-
-def _names_an_api_key(name: str) -> str:
-    if not name.endswith("_API_KEY"):
-        raise ValueError("must end in _API_KEY, so that no recipe can send another secret; export the key so")
-    return name
-
-
 def _no_secret(name: str) -> str:
     if any(word in name.upper() for word in ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")):
         raise ValueError("names a secret; a program that needs one reads it from a file of its own")
     return name
 
 
-Url = Annotated[str, AfterValidator(_plain_http_url)]
-KeyVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$"), AfterValidator(_names_an_api_key)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_no_secret)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class Service(_Frozen):
-    """An HTTP service; the key comes from the environment only."""
-
-    base_url: Url
-    api_key_env: KeyVariable = "OPENAI_API_KEY"
-    """Name of the environment variable with the key; a local server needs none."""
-    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
-    max_retries: Annotated[int, Field(ge=0, le=20)] = 4
-    """Repeats of one request after 408, 409, 429, 5xx, a timeout or a broken connection."""
 
 
 class Program(_Frozen):

@@ -1,5 +1,7 @@
 import contextlib
+import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -106,6 +108,48 @@ def test_transport_and_money_are_no_part_of_the_hash() -> None:
         "fallback": ["planner"],
     }.items():
         assert recipe_sha256(Recipe.model_validate({"planner": ENDPOINT | {name: value}})) != recipe_sha256(one)
+
+
+SERVED = {
+    "synthesis": {
+        "generators": [{"kind": "elevenlabs"}, {"kind": "command", "argv": ["sing"]}, {"kind": "procedural"}],
+        "cache": None,
+    },
+    "captions": {"kind": "chat", "base_url": "http://127.0.0.1:1/v1", "model": "m"},
+    "speech": {"engine": {"kind": "openai", "model": "m"}, "voices": [{"name": "v", "language": "en"}]},
+    "asr": {"kind": "openai"},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "changed", "same"),
+    [
+        ("synthesis", {"cache": "elsewhere"}, True),
+        ("synthesis.generators.0", {"base_url": "http://h/v1", "timeout_s": 1, "max_retries": 1}, True),
+        ("synthesis.generators.1", {"timeout_s": 1, "max_mb": 1}, True),
+        ("captions", {"base_url": "http://h/v1", "api_key_env": "MY_API_KEY"}, True),
+        ("speech.engine", {"base_url": "http://h/v1", "timeout_s": 1}, True),
+        ("asr", {"base_url": "http://h/v1", "max_retries": 1}, True),
+        ("synthesis.generators.0", {"model": "n"}, False),
+        ("synthesis.generators.1", {"argv": ["hum"]}, False),
+        ("captions", {"model": "n"}, False),
+        ("speech.engine", {"model": "n"}, False),
+        ("asr", {"max_error": 0.5}, False),
+    ],
+)
+def test_how_a_service_is_reached_is_no_part_of_the_hash(part: str, changed: dict[str, object], same: bool) -> None:
+    other = copy.deepcopy(SERVED)
+    node: Any = other
+    for key in part.split("."):
+        node = node[int(key) if key.isdigit() else key]
+    node.update(changed)
+    one, two = (recipe_sha256(Recipe.model_validate(given)) for given in (SERVED, other))
+    assert (one == two) is same
+
+
+def test_a_split_may_be_called_what_an_endpoint_has() -> None:
+    one, two = (Recipe.model_validate({"splits": {"cache": a, "budget": 1 - a}}) for a in (0.5, 0.25))
+    assert recipe_sha256(one) != recipe_sha256(two)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ class ChatCaptioner:
         """Its caption and tags; None where its reply stays invalid."""
         request = {
             "what": "caption",
-            "by": [self._params.base_url, self._params.model, self._prompt.sha256],
+            "by": [self._params.model, self._prompt.sha256],
             "tags": sorted(self._by_name),
             "samples": hashlib.sha256(np.ascontiguousarray(samples, np.float32).tobytes()).hexdigest(),
         }

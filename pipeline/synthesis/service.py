@@ -12,7 +12,7 @@ import openai
 
 from pipeline.errors import BadInput, EndpointDown
 from pipeline.synthesis.audio import Refused
-from schemas.sound_services import Service
+from schemas.service import Service
 
 MAX_BODY_BYTES = 100_000_000
 """Three minutes of 96 kHz stereo float."""

@@ -129,7 +129,7 @@ def open_speech(params: recipe.SpeechParams, cache: MadeCache) -> SpeechEngine:
     if isinstance(engine, recipe.OpenAISpeech):
         follows = {"rate"} | ({"emotion"} if engine.instructions else set())
         identity = {
-            "kind": engine.kind, "base_url": engine.base_url, "model": engine.model, "format": engine.response_format,
+            "kind": engine.kind, "model": engine.model, "format": engine.response_format,
             "pcm_rate_hz": engine.pcm_rate_hz, "words_per_minute": engine.words_per_minute, "clones": engine.clones,
         }  # fmt: skip
         return ServedEngine(
