@@ -161,6 +161,18 @@ def test_findings_are_counted_and_reach_their_stream(tmp_path: Path) -> None:
     assert (stream["id"], stream["rules"]) == ("row-001", ["late-reply"])
 
 
+def test_the_spread_of_settings_events_and_openings_is_shown(tmp_path: Path) -> None:
+    rows = [make_row(i, text="mind the step" if i == 0 else "the kettle boils over") for i in range(3)]
+    page = write_report(make_corpus(tmp_path / "c", rows), None).read_text(encoding="utf-8")
+    section = page[page.index('id="h-variety"') : page.index('id="h-streams"')]
+    counts = re.findall(r'<th scope="row">(.*?)</th><td class="count">.*?</span>(\d+)</td>', section)
+    # Two foreground sounds a row; an opening is three words.
+    events = [("the kettle boils over", "4"), ("mind the step", "2")]
+    assert counts == [("kitchen", "3"), *events, ("the kettle boils", "2"), ("mind the step", "1")]
+    assert re.findall(r"(\d+) different of (\d+)", section) == [("1", "3"), ("2", "6"), ("2", "3")]
+    assert "evenness 0.92" in section
+
+
 def test_a_split_or_a_corpus_without_rows(tmp_path: Path) -> None:
     some = make_corpus(tmp_path / "some", [make_row(0)], splits=("train", "test"))
     assert re.search(
