@@ -38,9 +38,9 @@ INSERT OR IGNORE INTO spent VALUES (1, 0);
 class Spend:
     """Requests, tokens and money; `cost` is None where a price is unknown."""
 
-    requests: float
-    input_tokens: float
-    output_tokens: float
+    requests: int
+    input_tokens: int
+    output_tokens: int
     cost: float | None
 
 
@@ -144,27 +144,11 @@ class Ledger:
     def by_scene(self) -> dict[str, Spend]:
         return self._spends("scene")
 
-    def forecast(self, scenes: int) -> dict[str, Spend]:
-        """Per role, what `scenes` more scenes will take at the averages measured so far; {} before any scene."""
-        measured = self._db.execute("SELECT count(DISTINCT scene) FROM requests WHERE scene != ''").fetchone()[0]
-        if not measured:
-            return {}
-        factor = scenes / measured
-        return {
-            role: Spend(
-                spend.requests * factor,
-                spend.input_tokens * factor,
-                spend.output_tokens * factor,
-                None if spend.cost is None else spend.cost * factor,
-            )
-            for role, spend in self._spends("role", "AND scene != ''").items()
-        }
-
-    def _spends(self, column: str, condition: str = "") -> dict[str, Spend]:
+    def _spends(self, column: str) -> dict[str, Spend]:
         rows = self._db.execute(
-            # `column` and `condition` are literals of this class.
+            # `column` is a literal of this class.
             f"SELECT {column}, count(*), sum(input_tokens), sum(output_tokens), sum(cost), count(cost) "  # noqa: S608
-            f"FROM requests WHERE true {condition} GROUP BY 1 ORDER BY 1"
+            "FROM requests GROUP BY 1 ORDER BY 1"
         )
         return {
             name: Spend(requests, input_tokens, output_tokens, cost if priced == requests else None)

@@ -181,24 +181,24 @@ class LanguageClient:
         """One reply from the endpoint, through its outages; "unanswered" where only this request keeps failing.
 
         Before an endpoint is called down it is asked for something trivial: one request that it cannot bear (too
-        long, censored) must not stop a run, and would stop it again at every resume.
+        long, censored) must not stop a run, and would stop it again at every resume. Where it answers that, the request
+        has a last try, as the outage may just be over.
         """
         reason = ""
-        for _ in range(self.config.breaker_failures):
+        for attempt in range(self.config.breaker_failures + 1):
             self._check_endpoint()
+            if attempt == self.config.breaker_failures and not await self._is_alive(request):
+                self._down_because = (
+                    f"{self.config.base_url}, model {self.config.model!r}, failed "
+                    f"{self.config.breaker_failures} times in a row, repeats included: {reason}; unless it is an "
+                    f"outage, check base_url, model and ${self.config.api_key_env}; "
+                    "then run the same command to resume"
+                )
+                self._check_endpoint()
             try:
                 return self._stored(await self._negotiate(request, schema_name, scene))
             except openai.APIError as error:
                 reason = self._told(error)
-        self._check_endpoint()
-        if not await self._is_alive(request):
-            self._down_because = (
-                f"{self.config.base_url}, model {self.config.model!r}, failed "
-                f"{self.config.breaker_failures} times in a row, repeats included: {reason}; unless it is an "
-                f"outage, check base_url, model and ${self.config.api_key_env}; "
-                "then run the same command to resume"
-            )
-        self._check_endpoint()
         return StoredReply(text="", status="unanswered", note=reason)
 
     def _check_endpoint(self) -> None:

@@ -265,6 +265,12 @@ def test_a_dead_endpoint_stops_the_run_and_rejects_nothing(tmp_path: Path) -> No
         assert len(Desk(tmp_path, server.url).asks(*map(str, range(12)))) == 12
 
 
+def test_an_outage_that_ends_before_the_probe_costs_no_request_its_reply(tmp_path: Path) -> None:
+    with ScriptedServer([status(500), status(500), say("yes"), say(GOOD)]) as server:
+        desk = Desk(tmp_path, server.url, max_retries=0, breaker_failures=2)
+        assert desk.ask().value.fruit == "pear"
+
+
 def test_a_storm_of_500s_opens_the_breaker_for_everyone(tmp_path: Path) -> None:
     with ScriptedServer([status(500)]) as server:
         desk = Desk(tmp_path, server.url, concurrency=8, max_retries=1)
