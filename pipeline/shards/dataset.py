@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import mmap
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import miniaudio
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +18,8 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from pipeline.errors import BadInput
 from pipeline.seeds import rng
-from pipeline.shards.reader import decode, read_manifest, to_row
+from pipeline.shards.pages import spans
+from pipeline.shards.reader import read_manifest, to_row
 from schemas.row import Row
 from schemas.tokens import TokenRow
 
@@ -24,13 +27,13 @@ Sample = dict[str, Any]
 """`id`; `audio` float32 (num_samples,), 16 kHz mono; `dense` bool (num_chunks,), True where a reply starts;
 `responses`, dictionaries with chunk, text, emotion, ...; with a tokenizer also `tokens`, tensors for each part."""
 Tokenize = Callable[[Row], Sequence[TokenRow]]
-_COLUMNS: Final = ("id", "num_chunks", "responses")
+_COLUMNS: Final = ("id", "num_samples", "num_chunks", "responses")
 _AUDIO: Final = "audio.bytes"
 
 log = logging.getLogger(__name__)
 
 
-class _Groups:
+class RowGroups:
     """The row groups of a split, each about 20 MB of audio; files are mapped, not read, and opened on first use."""
 
     def __init__(self, corpus: Path, split: str) -> None:
@@ -38,14 +41,16 @@ class _Groups:
         if split not in splits:
             raise BadInput(f"{str(corpus)!r} has no split {split!r}; it has {', '.join(splits)}")
         self.paths = [corpus / shard["path"] for shard in splits[split]["shards"]]
-        self._files: dict[int, pq.ParquetFile] = {}
+        self._files: dict[int, tuple[pq.ParquetFile, mmap.mmap]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"paths": self.paths, "_files": {}}  # open files do not cross to a worker
 
-    def file(self, shard: int) -> pq.ParquetFile:
+    def _opened(self, shard: int) -> tuple[pq.ParquetFile, mmap.mmap]:
         if shard not in self._files:
-            self._files[shard] = pq.ParquetFile(self.paths[shard], memory_map=True, pre_buffer=False)
+            parquet = pq.ParquetFile(self.paths[shard], memory_map=True, pre_buffer=False)
+            with self.paths[shard].open("rb") as file:
+                self._files[shard] = parquet, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return self._files[shard]
 
     @cached_property
@@ -53,19 +58,43 @@ class _Groups:
         """(shard, row group in it, rows in that) of all."""
         sizes = []
         for shard in range(len(self.paths)):
-            metadata = self.file(shard).metadata
+            metadata = self._opened(shard)[0].metadata
             sizes += [(shard, group, metadata.row_group(group).num_rows) for group in range(metadata.num_row_groups)]
         return sizes
 
     def labels(self, shard: int, group: int, columns: Sequence[str] | None) -> pa.Table:
-        file = self.file(shard)
+        file, _ = self._opened(shard)
         names = columns or [name for name in file.schema_arrow.names if name != "audio"]
         return file.read_row_group(group, columns=list(names), use_threads=False)
 
-    def audio(self, shard: int, group: int) -> Iterator[pa.BinaryScalar]:
-        """FLAC of one row after the other; pages behind the one asked for last are not touched."""
-        batches = self.file(shard).iter_batches(1, row_groups=[group], columns=[_AUDIO], use_threads=False)
-        return (batch.column(0).field("bytes")[0] for batch in batches)
+    def audio(self, shard: int, group: int) -> list[memoryview]:
+        """FLAC of every row, not read yet: views of the mapped file where it is stored as our writer does."""
+        file, mapped = self._opened(shard)
+        about = file.metadata.row_group(group)
+        column = next(i for i in range(about.num_columns) if about.column(i).path_in_schema == _AUDIO)
+        places = spans(mapped, about.column(column))
+        if places is not None:
+            whole = memoryview(mapped)
+            return [whole[start:end] for start, end in places]
+        table = file.read_row_group(group, columns=[_AUDIO], use_threads=False)
+        return [memoryview(flac.as_buffer()) for flac in table.flatten().column(0)]
+
+
+def decode(flac: bytes, num_samples: int) -> np.ndarray:
+    """Samples of a row's audio: float32 of shape (num_samples,), in [-1, 1].
+
+    dr_flac (in miniaudio) takes two thirds to four fifths of the time that libsndfile takes for the same samples.
+
+    Raises:
+        BadInput: it is damaged, or of another length.
+    """
+    try:
+        samples = np.frombuffer(miniaudio.flac_read_f32(flac).samples, np.float32)
+    except miniaudio.DecodeError:
+        samples = np.zeros(0, np.float32)
+    if len(samples) != num_samples:
+        raise BadInput(f"a stream of {num_samples!r} samples decodes to {len(samples)}; validate the corpus")
+    return samples
 
 
 def _sample(record: dict[str, Any], flac: bytes) -> Sample:
@@ -73,7 +102,7 @@ def _sample(record: dict[str, Any], flac: bytes) -> Sample:
     dense[[response["chunk"] for response in record["responses"]]] = True
     return {
         "id": record["id"],
-        "audio": torch.from_numpy(decode(flac)),
+        "audio": torch.from_numpy(decode(flac, record["num_samples"])),
         "dense": dense,
         "responses": record["responses"],
     }
@@ -124,7 +153,7 @@ class Streams(IterableDataset[Sample]):
         super().__init__()
         if not 0 <= rank < world_size:
             raise BadInput(f"rank {rank!r} is not within world_size {world_size!r}; ranks count from 0")
-        self._groups = _Groups(Path(corpus), split)
+        self._groups = RowGroups(Path(corpus), split)
         self._seed = seed
         self._identity = {"split": split, "seed": seed, "rank": rank, "world_size": world_size}
         self._tokenize = tokenize
@@ -175,12 +204,13 @@ class Streams(IterableDataset[Sample]):
 
     def _group(self, shard: int, group: int, order: np.ndarray) -> Iterator[Sample]:
         records = self._groups.labels(shard, group, _COLUMNS if self._tokenize is None else None).to_pylist()
-        flacs = [flac.as_py() for flac in self._groups.audio(shard, group)]
+        flacs = self._groups.audio(shard, group)
         for i in order:
-            sample = _sample(records[i], flacs[i])
+            flac = bytes(flacs[i])
+            sample = _sample(records[i], flac)
             self._taken += 1
             if self._tokenize is not None:
-                row = to_row({**records[i], "audio": {"bytes": flacs[i]}})
+                row = to_row({**records[i], "audio": {"bytes": flac}})
                 try:
                     sample["tokens"] = [_tensors(part) for part in self._tokenize(row)]
                 except BadInput as error:
@@ -193,7 +223,7 @@ class RandomStreams(Dataset[Sample]):
     """The streams of a split by index, in stored order."""
 
     def __init__(self, corpus: Path | str, split: str = "train") -> None:
-        self._groups = _Groups(Path(corpus), split)
+        self._groups = RowGroups(Path(corpus), split)
         self._ends = np.cumsum([rows for _, _, rows in self._groups.sizes], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -214,7 +244,4 @@ class RandomStreams(Dataset[Sample]):
         shard, group, rows = self._groups.sizes[place]
         within = index - (int(self._ends[place]) - rows)
         (record,) = self._groups.labels(shard, group, _COLUMNS).slice(within, 1).to_pylist()
-        for i, flac in enumerate(self._groups.audio(shard, group)):
-            if i == within:
-                return record, flac.as_py()
-        raise BadInput(f"{str(self._groups.paths[shard])!r} has fewer rows than it says; validate the corpus")
+        return record, bytes(self._groups.audio(shard, group)[within])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import mmap
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from torch.utils.data import DataLoader
 from pipeline.annotation.tokens import tokenize
 from pipeline.errors import BadInput
 from pipeline.shards.dataset import RandomStreams, Streams
+from pipeline.shards.dataset import decode as decode_whole
+from pipeline.shards.pages import spans
 from pipeline.shards.reader import decode, iter_rows, read_manifest, shard_paths, to_row
+from pipeline.shards.writer import write_shard
 from schemas.row import Row
 
 
@@ -119,3 +123,49 @@ def test_datasets_streams_and_shards_the_same_rows(grouped, rows, tmp_path):
     streamed = streamed.cast_column("audio", datasets.Audio(decode=False))
     assert {r["id"]: r["audio"]["bytes"] for r in streamed} == {i: row.audio for i, row in rows.items()}
     assert ids(streamed.shuffle(seed=1, buffer_size=10)) != list(rows)
+
+
+def test_a_shard_gives_the_audio_of_each_row_without_arrow(rows, tmp_path):
+    path = tmp_path / write_shard(tmp_path, "data/one.parquet", rows.values()).path
+    expected = [row.audio for row in rows.values()]
+    with pq.ParquetFile(path) as file, path.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        found = spans(mapped, audio_column(file))
+        assert found is not None
+        assert [mapped[start:end] for start, end in found] == expected
+
+
+def audio_column(file: pq.ParquetFile) -> pq.ColumnChunkMetaData:
+    group = file.metadata.row_group(0)
+    return next(c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == "audio.bytes")
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"compression": "zstd"},
+        {"data_page_version": "2.0"},
+        {"use_dictionary": True},
+        {"write_page_checksum": True},
+        {"data_page_size": 1},
+    ],
+    ids=str,
+)
+def test_a_shard_written_otherwise_is_read_as_well(corpus, tmp_path, layout):
+    shutil.copytree(corpus, folder := tmp_path / "corpus")
+    path = folder / "data/train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table, path, **{"compression": "none", "use_dictionary": False, "write_statistics": False, **layout})
+    streams = RandomStreams(folder)
+    assert [streams.stored(i)[1] for i in range(len(streams))] == [
+        audio["bytes"] for audio in table["audio"].to_pylist()
+    ]
+
+
+def test_damaged_audio_is_told(rows):
+    row = next(iter(rows.values()))
+    assert len(decode_whole(row.audio, row.num_samples)) == row.num_samples
+    broken = row.audio[: len(row.audio) // 2] + bytes(200) + row.audio[len(row.audio) // 2 + 200 :]
+    for flac in (row.audio[: len(row.audio) // 2], broken, b"RIFF"):
+        with pytest.raises(BadInput, match="validate the corpus"):
+            decode_whole(flac, row.num_samples)
