@@ -290,7 +290,7 @@ def _profile(workplace: Workplace, names: list[str], warm: Measured) -> None:
 
 
 PARTS = (
-    ("FLAC, with rounding to 16 bit", "scene.py", "_flac"),
+    ("FLAC, with rounding to 16 bit", "rows.py", "_flac"),
     ("mixing, levels, seams: all of composition", "mix.py", "compose"),
     ("  of it loudness of the stream", "loudness.py", "add"),
     ("  of it true peak", "mix.py", "_true_peak"),
@@ -298,7 +298,7 @@ PARTS = (
     ("  of it seams", "seams.py", "measure_seams"),
     ("grounding: offers, verdicts", "scene.py", "_grounded"),
     ("conditioned sounds and layout", "scene.py", "_arrange"),
-    ("provenance", "scene.py", "_provenance"),
+    ("provenance", "rows.py", "_provenance"),
     ("rows to Arrow", "writer.py", "_record"),
     ("hash and sync", "writer.py", "_hash_and_sync"),
     ("reading the plan", "corpus_plan.py", "read_units"),
