@@ -149,6 +149,7 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
         refiner=wrote("refiner"),
         responder=wrote("responder"),
         rewriter=_rewriter(plan, tools),
+        history_review=tools.crew.agent("history_review") if "history_review" in plan.by_model else None,
         verifier=judges("verifier", *VERIFIER),
         auditor=judges("auditor", AUDITOR_NAME, AUDITOR_VERSION),
         scene_check=None if checker is None else SceneCheckRecord(agent=checker, sent_back=draft.sent_back),

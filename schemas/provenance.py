@@ -189,6 +189,8 @@ class Provenance(_Frozen):
     auditor: Agent
     rewriter: Agent | None = None
     """Who made the spoken texts fit to be spoken; None: they were written so."""
+    history_review: Agent | None = None
+    """The model that asked about an earlier turn; None: nobody did, or the bank."""
     scene_check: SceneCheckRecord | None = None
     fallbacks: tuple[FallbackRecord, ...] = ()
     audits: tuple[AuditRecord, ...]

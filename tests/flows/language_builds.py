@@ -86,15 +86,17 @@ def recipe_for(
     return Recipe.model_validate(given | keys)
 
 
-def build(recipe: Recipe, library_path: Path, out: Path, *, replay_only: bool = False) -> dict[str, Any]:
+def build(
+    recipe: Recipe, library_path: Path, out: Path, *, replay_only: bool = False, limit: int | None = None
+) -> dict[str, Any]:
     """What `flows.build_corpus` does, in this process."""
     folder, library = CorpusFolder(out), Library.open(library_path)
-    this_build = identity(recipe, library, None)
+    this_build = identity(recipe, library, limit)
     open_tools.cache_clear()
     with folder.claimed(this_build):
         workplace = Workplace.prepare(folder, recipe, library_path, replay_only=replay_only)
         with workplace.crew(recipe) as crew:
-            plan = planned(folder, recipe, library, crew=crew, limit=None, on_progress=lambda done, total: None)
+            plan = planned(folder, recipe, library, crew=crew, limit=limit, on_progress=lambda done, total: None)
         try:
             for shard in plan.shards:
                 build_shard(workplace, shard.name)
