@@ -138,3 +138,20 @@ def test_findings_are_printed_even_where_no_report_can_be_written(command, tmp_p
     assert result.status == 3
     assert "manifest-readable" in result.err
     assert "no report" in result.err
+
+
+def test_an_estimate_gives_tokens_and_money_per_role_before_anything_is_spent(command, tmp_path):
+    endpoint = {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m", "cache": str(tmp_path / "replies")}
+    price = {"prices": {"m": {"input_per_mtok": 1.0, "output_per_mtok": 2.0}}}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**SMALL, "planner": endpoint | price}))
+    priced = command("estimate", path)
+    assert priced.status == 0
+    table = {words[0]: words[1:] for line in priced.out.splitlines() if (words := line.split())}
+    requests, tokens_in, tokens_out, cost = table["planner"]
+    assert int(requests) == 2
+    assert float(cost) == pytest.approx((int(tokens_in) * 1.0 + int(tokens_out) * 2.0) / 1e6, abs=1e-4)
+    assert table["cost"][1] == "USD"
+    assert "built-in averages" in priced.out
+    path.write_text(yaml.safe_dump({**SMALL, "planner": endpoint}))
+    assert "unknown: give the model a price" in command("estimate", path).out
