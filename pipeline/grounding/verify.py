@@ -17,6 +17,16 @@ CONFLICTING_TAGS = frozenset(
     {"speech", "music", "alarm", "siren", "smoke detector, smoke alarm", "singing", "conversation"}
 )
 """Sounds that must not overlap a clip of something else (criterion: cleanliness)."""
+KINDS_OF = {
+    "alarm": {
+        "alarm clock", "buzzer", "car alarm", "civil defense siren", "fire alarm", "foghorn", "siren",
+        "smoke detector, smoke alarm", "steam whistle", "telephone", "whistle",
+    },
+    "siren": {
+        "ambulance (siren)", "civil defense siren", "fire engine, fire truck (siren)", "police car (siren)",
+    },
+}  # fmt: skip
+"""Below them in the AudioSet ontology (Gemmeke et al. 2017): a parent's tag beside its child's is no other sound."""
 MIN_SNR_DB = 6.0
 """Below this the event hardly stands above its own recording's noise."""
 
@@ -95,6 +105,7 @@ class RuleVerifier:
         if (broken := measured(target, evidence, self.params)) is not None:
             return broken
         foreign = (tags & CONFLICTING_TAGS) - accepted - {str(target.kind)}
+        foreign = {tag for tag in foreign if not KINDS_OF.get(tag, set()) & accepted & tags}
         if foreign:
             around = tuple(n for n in (target.previous, target.next) if n)
             return Verdict("reject", f"cleanliness: also holds {sorted(foreign)}", around)

@@ -226,6 +226,16 @@ def test_no_verdict_is_kinder_than_its_rules(duration, planned, onset, offset, s
     assert verdict.reason
 
 
+def test_the_parent_of_a_wanted_tag_is_no_foreign_sound():
+    for tags, wanted, verdict in (
+        (("Siren", "Alarm"), ("Siren",), "accept"),
+        (("Beep, bleep", "Alarm"), ("Beep, bleep",), "reject"),
+        (("Dog", "Siren", "Alarm"), ("Dog",), "reject"),
+    ):
+        evidence = Evidence("a sound", tags, "retrieved", 0.9, 1.0, 1, False, False, 30.0)
+        assert RuleVerifier(PARAMS)(target(1.0, tags=wanted), evidence).verdict == verdict
+
+
 BARKS = Description("a dog barks", ("Dog",), "ears/1")
 TWO_BANGS = np.zeros(32_000, np.float32)
 for _start in (4_000, 20_000):

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from pipeline.planning.settings import Setting, fit, grammar, indoors, recognise, renders
+from pipeline.grounding.verify import Evidence, RuleVerifier, Target
+from pipeline.planning.scripted import refine
+from pipeline.planning.settings import Setting, Sound, fit, grammar, indoors, recognise, renders
 from pipeline.planning.validator import PLACE, TIME, count_words
 from pipeline.synthesis.kinds import KINDS
+from schemas.plan import SubEvent
+from schemas.recipe import GroundingParams
 
 SETTINGS = grammar().settings
 SOUNDS = grammar().sounds
@@ -37,6 +41,23 @@ def test_a_setting_works_without_any_clip(setting: Setting) -> None:
     fills = [n for n in setting.typical if SOUNDS[n].rendered_s and not SOUNDS[n].bag_only]
     assert len(always) >= 3
     assert len(fills) >= 3
+
+
+RENDERED = [sound for sound in SOUNDS.values() if sound.rendered_s]
+
+
+@pytest.mark.parametrize("sound", RENDERED, ids=lambda s: s.name)
+def test_what_is_rendered_for_a_sound_passes_the_verifier(sound: Sound) -> None:
+    for how in sound.how:
+        caption = f"{sound.say}, {how}"
+        name = renders(caption, sound.tags, bed=False)
+        assert name is not None
+        seconds = sum(sound.rendered_s or ()) / 2
+        event = SubEvent(name=sound.name, role="foreground", rough_duration_s=seconds, brief_description=caption)
+        wanted = refine(event, sound.tags).model_copy(update={"accept_tags": sound.tags})
+        heard = Evidence(KINDS[name].captions[0], KINDS[name].tags, "synthesized", None, seconds, 1, False, False, None)
+        verdict = RuleVerifier(GroundingParams())(Target(event, wanted, sound.kind, "A place."), heard)
+        assert verdict.verdict == "accept", verdict.reason
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: s.name)

@@ -77,6 +77,21 @@ def alarm_clock(rng: Rng, n: int) -> Signal:
     return harmonic(rng.uniform(1800, 2200), n, (1, 0.2, 0.2)) * beeps(n, pattern, 0.06)
 
 
+@sound("daily_living", "Beep, bleep", (2.0, 8.0),
+       "a heart monitor beeps steadily at a bedside", "slow electronic beeps beside a hospital bed",
+       "a medical monitor beeping regularly and softly")  # fmt: skip
+def monitor_beep(rng: Rng, n: int) -> Signal:
+    period = rng.uniform(0.7, 1.1)
+    return harmonic(rng.uniform(880, 1050), n, (1, 0.1)) * beeps(n, np.arange(12) * period, rng.uniform(0.1, 0.16))
+
+
+@sound("daily_living", "Beep, bleep", (0.2, 0.8),
+       "a checkout scanner beeps once", "one short electronic beep of a barcode scanner",
+       "the till scans an item with a dry beep")  # fmt: skip
+def scanner_beep(rng: Rng, n: int) -> Signal:
+    return harmonic(rng.uniform(2000, 2600), n, (1, 0, 0.2)) * beeps(n, (0.0,), n / 16_000)
+
+
 # -- machines of the home ------------------------------------------------------------------------
 
 

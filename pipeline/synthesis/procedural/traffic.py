@@ -108,7 +108,7 @@ def train_horn(rng: Rng, n: int) -> Signal:
     return room(chord, rng, t60_s=0.9, wet=0.25) * curve(n, (0, 0), (0.03, 1), (0.85, 1), (1, 0))
 
 
-@sound("traffic", "Bell; Rail transport; Alarm", (2.5, 6.0),
+@sound("traffic", "Bell; Rail transport", (2.5, 6.0),
        "a railway level crossing bell rings", "warning bells at a railroad crossing",
        "the crossing bell clangs before a train", criterion="signal")  # fmt: skip
 def crossing_bell(rng: Rng, n: int) -> Signal:
