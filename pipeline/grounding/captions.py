@@ -118,7 +118,7 @@ class ChatCaptioner:
         messages = attach_wav(self._prompt.render(ontology=sorted(self._by_name.values())), file.getvalue())
         try:
             reply = self._chat.ask(
-                "captioner", self._prompt, messages, ClipCaption, scene="captions", sample_index=0, validate=self._valid
+                "captioner", self._prompt, messages, ClipCaption, scene="", sample_index=0, validate=self._valid
             ).value
         except ReplyRejected:
             return {}
