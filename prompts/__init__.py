@@ -34,6 +34,8 @@ ROLES = (
     "spoken_rewriter",
     "responder",
 )
+LISTENING = ("stream_listener", "proactive_bench", "reply_judge")
+"""What models are told to which a corpus is replayed, and who judges them; their replies are text with tags."""
 
 
 class _Fenced(str):
@@ -93,9 +95,9 @@ class Prompt:
 
 @cache
 def load(name: str) -> Prompt:
-    """The prompt of one of `ROLES`; KeyError for any other name."""
-    if name not in ROLES:
-        raise KeyError(f"no prompt {name!r}; there are {', '.join(ROLES)}")
+    """The prompt of one of `ROLES` or `LISTENING`; KeyError for any other name."""
+    if name not in ROLES + LISTENING:
+        raise KeyError(f"no prompt {name!r}; there are {', '.join(ROLES + LISTENING)}")
     text = resources.files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8")
     system, _, user = text.removeprefix("# System\n").partition("\n# User\n")
     return Prompt(

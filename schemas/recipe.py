@@ -213,6 +213,27 @@ class Gates(_Frozen):
     max_drift: dict[str, Share] = {}
     """Per distribution the largest Kolmogorov-Smirnov distance between what was asked and what came of it, on top of
     what chance explains."""
+    max_seam_jump: Annotated[float, Field(gt=0)] | None = None
+    """Largest 95th percentile over streams of `quality.max_seam_jump`; 1 is as smooth as the sound around a seam."""
+    max_quarantined: Share | None = None
+    """Largest share of streams that were rejected. The recipe's own `max_quarantined` is the build's."""
+    min_f1: Share | None = None
+    """Least F1 of a listener that hears the corpus (`validate --model`), replies against labels."""
+    max_false_per_hour: Annotated[float, Field(ge=0)] | None = None
+    """Most replies of a listener per hour of verified silence."""
+    tolerance_chunks: Literal[0, 1, 2] = 1
+    """Chunks by which a reply may be early or late, for `min_f1`."""
+    sub_tasks: tuple[str, ...] = ()
+    """Streams of these alone count for `min_f1` and `max_false_per_hour`; empty: all. The probe, which knows no
+    instruction, can be asked about the proactive ones only."""
+
+    @field_validator("sub_tasks")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(ABILITY_OF))
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no sub-task; choose from {', '.join(sorted(ABILITY_OF))}")
+        return value
 
     @field_validator("max_drift")
     @classmethod

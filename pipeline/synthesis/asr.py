@@ -67,7 +67,7 @@ def score(text: str, heard: str, language: str) -> Score:
     """Error rate and longest divergent run of `heard` against `text`, case, punctuation and digits aside."""
     import jiwer
 
-    wanted, got = (_normalised(t, language) for t in (text, heard))
+    wanted, got = (normalised(t, language) for t in (text, heard))
     if not wanted:
         raise BadInput(f"text {text!r} has no word to listen for; give at least one letter or digit")
     if not got:
@@ -81,7 +81,7 @@ def score(text: str, heard: str, language: str) -> Score:
     return Score(float(aligned.wer), longest, heard)
 
 
-def _normalised(text: str, language: str) -> list[str]:
+def normalised(text: str, language: str) -> list[str]:
     text = spoken_form(unicodedata.normalize("NFKC", text), language).casefold()
     if language == "zh":
         return [c for c in text if c.isalnum()]

@@ -20,11 +20,12 @@ from pipeline.shards.realised import Realised, broken_gates
 from pipeline.shards.schema import QUARANTINE_SCHEMA, SCHEMA
 from pipeline.timing import to_seconds
 from pipeline.validation.findings import Finding
+from pipeline.validation.gates import broken_by_corpus
 from schemas.recipe import Recipe
 
 HOURS_TOLERANCE = 1e-5
 """The manifest rounds to 1e-6 h."""
-_OURS = {".state", "assets", "data", "report", "text", "manifest.json", "README.md", "quarantine.parquet"}
+_OURS = {".state", "assets", "data", "replay", "report", "text", "manifest.json", "README.md", "quarantine.parquet"}
 
 
 class _Model(BaseModel):
@@ -175,6 +176,7 @@ def check_realised(manifest: Manifest, realised: Realised) -> Iterator[Finding]:
     report = realised.report()
     for name, why in broken_gates(manifest.recipe, report):
         yield Finding(f"gate-{name}", "manifest.json recipe.gates.max_drift", why)
+    yield from broken_by_corpus(manifest.recipe.gates, manifest.rows, manifest.quarantined, report)
     if manifest.realised is None or realised.rows != manifest.rows:
         return
     said, came = manifest.realised["distributions"], report["distributions"]
