@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,13 +16,19 @@ from schemas.recipe import Recipe
 from schemas.service import NOT_IDENTITY, SERVED
 
 MAX_RECIPE_BYTES = 1_000_000
+M = TypeVar("M", bound=BaseModel)
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe.
+    """Read and check a recipe; see `load_as`."""
+    return load_as(Recipe, path)
+
+
+def load_as(model: type[M], path: Path) -> M:
+    """Read and check a YAML file of one model.
 
     Raises:
-        BadInput: the file is absent, too large, no YAML mapping, or breaks a rule of `Recipe`; the message names
+        BadInput: the file is absent, too large, no YAML mapping, or breaks a rule of `model`; the message names
             the key, its value and the fix.
     """
     if not path.is_file():
@@ -40,9 +46,9 @@ def load_recipe(path: Path) -> Recipe:
     if not isinstance(data, dict):
         raise BadInput(f"recipe {str(path)!r} holds {type(data).__name__}; it must be a mapping of keys to values")
     try:
-        return Recipe.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        raise BadInput(f"recipe {str(path)!r}: {explain(error, Recipe)}") from error
+        raise BadInput(f"recipe {str(path)!r}: {explain(error, model)}") from error
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -1,0 +1,139 @@
+"""Which labels of a corpus are doubtful: a probe is trained on part of it and contradicts another part.
+
+Confident learning (Northcutt, Jiang and Chuang 2021): whoever predicts a label has never seen it, and a label is
+doubtful where the prediction is further on the other side than it is for labels of its class on average. A class here
+is a sub-task, and whether it is answered or not, so that a sub-task the probe cannot follow (it understands no
+instruction) accuses nobody.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipeline.errors import BadInput
+from pipeline.seeds import rng
+from pipeline.streaming.probe import Heard, Probe, load_probe
+from pipeline.validation.probe.examples import RESPOND, Example, of_corpus
+from pipeline.validation.probe.training import train
+from schemas.probe import ProbeTraining
+
+FOLDS = 5
+MAX_TAUGHT = 600
+"""Streams that a fold's probe is trained on at most; more would cost time and change little."""
+TRAINING = ProbeTraining(epochs=4, rate=1e-3)
+NEAR_CHUNKS = 2
+"""A reply may be heard so much earlier or later than its label."""
+Doubt = Literal["unexpected", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """The label of a row that is most in doubt.
+
+    `score` is how far the prediction lies beyond what is usual for labels of its class, in [-1, 1]: above 0 it is
+    confidently contradicted. `unexpected`: a reply where nothing is heard that deserves one; `missing`: none where one
+    is due.
+    """
+
+    row: str
+    score: float
+    doubt: Doubt
+    chunk: int
+    sub_task: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One label and how strongly the probe supports it, in [0, 1]."""
+
+    kind: Doubt
+    chunk: int
+    sub_task: str
+    support: float
+
+
+def audit_corpus(
+    corpus: Path, *, seed: int = 0, on_progress: Callable[[str, int, int], None] = lambda what, done, total: None
+) -> list[Doubted]:
+    """Every row of a corpus, the most doubtful first.
+
+    Raises:
+        BadInput: no finished corpus, or one of fewer rows than folds.
+    """
+    return audit_examples(list(of_corpus(corpus)), seed=seed, on_progress=on_progress)
+
+
+def audit_examples(
+    examples: Sequence[Example],
+    *,
+    seed: int = 0,
+    begin: Probe | None = None,
+    params: ProbeTraining = TRAINING,
+    on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> list[Doubted]:
+    """As `audit_corpus`; `begin` are the ears that every fold starts from, the bundled probe's where not given."""
+    if len(examples) < FOLDS:
+        raise BadInput(f"{len(examples)} rows are too few to audit; it takes {FOLDS} at least")
+    begin = begin or load_probe()
+    draw = rng(seed, 0, "probe folds")
+    folds = np.arange(len(examples)) % FOLDS
+    draw.shuffle(folds)
+    claims: dict[int, list[_Claim]] = {}
+    for fold in range(FOLDS):
+        others = np.flatnonzero(folds != fold)
+        taught = [examples[i] for i in np.sort(draw.permutation(others)[:MAX_TAUGHT])]
+        probe = train(
+            taught,
+            answers=RESPOND,
+            params=params,
+            seed=seed + fold,
+            begin=begin,
+            on_progress=lambda done, total, fold=fold: on_progress("trained", fold * total + done, FOLDS * total),
+        )
+        for i in np.flatnonzero(folds == fold):
+            claims[i] = list(_claims(examples[i], probe.listen(examples[i].features)))
+            on_progress("audited", len(claims), len(examples))
+    return _ranked(examples, claims)
+
+
+def _claims(example: Example, heard: Heard) -> list[_Claim]:
+    """A claim per reply, and one per sound that was judged to need none; then one for the rest of the stream."""
+    chunks = np.arange(example.chunks)
+    free = heard.respond.astype(np.float64).copy()
+    claims = list[_Claim]()
+    for label in example.labels:
+        near = np.abs(chunks - label.chunk) <= NEAR_CHUNKS
+        claims.append(_Claim("unexpected", label.chunk, label.sub_task, float(heard.respond[near].max())))
+        free[near] = 0
+    main = example.sub_task
+    for occasion in example.occasions:
+        if occasion.answer is None:
+            window = slice(occasion.first_chunk, occasion.last_chunk + NEAR_CHUNKS + 1)
+            chunk = occasion.first_chunk + int(np.argmax(free[window]))
+            claims.append(_Claim("missing", chunk, main, 1 - float(free[chunk])))
+            free[window] = 0
+    chunk = int(np.argmax(free))
+    claims.append(_Claim("missing", chunk, main, 1 - float(free[chunk])))
+    return claims
+
+
+def _ranked(examples: Sequence[Example], claims: dict[int, list[_Claim]]) -> list[Doubted]:
+    by_class: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for listed in claims.values():
+        for claim in listed:
+            by_class[claim.kind, claim.sub_task].append(claim.support)
+    usual = {key: float(np.mean(supports)) for key, supports in by_class.items()}
+    doubted = list[Doubted]()
+    for i, listed in claims.items():
+        # What contradicts a claim is believed where it is stronger than the claim usually is.
+        scores = [usual[c.kind, c.sub_task] - c.support for c in listed]
+        worst = int(np.argmax(scores))
+        claim = listed[worst]
+        doubted.append(Doubted(examples[i].name, scores[worst], claim.kind, claim.chunk, claim.sub_task))
+    return sorted(doubted, key=lambda d: (-d.score, d.row))

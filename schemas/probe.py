@@ -1,0 +1,45 @@
+"""How a probe is trained: the recipe of the bundled weights is this one's defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ProbeScenes(_Frozen):
+    """The corpus that a probe renders for itself."""
+
+    streams: Count = 700
+    tuned_on: Count = 100
+    """Further streams, of other seeds, that the threshold is chosen on."""
+    trigger_variants: Count = 24
+    """Renderings of each kind of sound that is answered."""
+    benign_variants: Count = 10
+    """Renderings of each other kind."""
+    lines: Count = 160
+    """Spoken lines."""
+
+
+class ProbeTraining(_Frozen):
+    """AdamW under one cycle of the learning rate."""
+
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 10
+    batch: Annotated[int, Field(ge=2, le=1024)] = 8
+    """Stretches of 25.6 s in a step."""
+    rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    decay: Annotated[float, Field(ge=0, le=1)] = 0.02
+
+
+class ProbeRecipe(_Frozen):
+    """The same recipe gives the same weights on one machine with one version of this package."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    scenes: ProbeScenes = ProbeScenes()
+    training: ProbeTraining = ProbeTraining()
