@@ -20,8 +20,8 @@ from schemas.recipe import Recipe
 from schemas.taxonomy import CRITERION_OF_TASK
 
 MAX_TAKES = 8
-RECORDING_S = (1.0, 20.0)
-"""Length of a speech clip that is transcribed: less says nothing, more cannot be broken off."""
+RECORDING_S = (0.1, 20.0)
+"""Length of a speech clip that is transcribed: less is no word, more cannot be broken off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def _can_be_written_down(clip: Clip) -> bool:
 
 def _recording(clip: Clip) -> Recording:
     text = " ".join(clip.transcript.split())
-    return Recording(clip.clip_id, text, "zh" if CJK.search(text) else clip.language or "en")
+    language = "zh" if CJK.search(text) else clip.language or "en"
+    return Recording(clip.clip_id, text, language, clip.speaker, to_seconds(clip.active_end - clip.active_start))
 
 
 def _annotation(clip: Clip, judged: Audit) -> Annotation:

@@ -29,3 +29,5 @@ class Recording:
     clip_id: str
     text: str
     language: str
+    speaker: str
+    duration_s: float

@@ -210,6 +210,15 @@ def test_a_link_in_a_folder_cannot_reach_outside_it(tmp_path, write_tone):
     assert "link" in entry.reason
 
 
+def test_a_recording_of_somebody_is_speech_though_nobody_wrote_it_down(tmp_path, write_tone):
+    about = (("anna", ""), ("", "en"), ("", ""))
+    rows = [{"path": f"{i}.wav", "speaker": who, "language": tongue} for i, (who, tongue) in enumerate(about)]
+    for row in rows:
+        write_tone(tmp_path / row["path"])
+    entries = list(list_sources(write_csv(tmp_path / "m.csv", rows), "auto"))
+    assert [entry.kind for entry in entries if isinstance(entry, Source)] == ["speech", "speech", "sfx"]
+
+
 def test_bad_rows_of_a_manifest_are_rejected_by_name(tmp_path, write_tone):
     write_tone(tmp_path / "a.wav")
     names = {"a.wav": "noise", "gone.wav": "", "": "", "a" * 300: ""}

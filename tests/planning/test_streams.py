@@ -355,7 +355,10 @@ def test_every_phrase_names_a_sound_of_the_grammar() -> None:
 
 
 def test_recordings_of_the_library_are_written_down_in_their_language() -> None:
-    recordings = (Recording("a", "in eighteen thirteen", "en"), Recording("b", "今天天气很好", "zh"))
+    recordings = (
+        Recording("a", "in eighteen thirteen", "en", "x", 1.4),
+        Recording("b", "今天天气很好", "zh", "y", 2.0),
+    )
     found: dict[str, set[str | None]] = {}
     for sub_task in ("read_speech", "mandarin_speech", "spontaneous_speech"):
         for seed in range(12):
@@ -366,3 +369,24 @@ def test_recordings_of_the_library_are_written_down_in_their_language() -> None:
             found.setdefault(sub_task, set()).add(said.clip_id)
             assert said.clip_id is None or said.text == next(r.text for r in recordings if r.clip_id == said.clip_id)
     assert found == {"read_speech": {"a", None}, "mandarin_speech": {"b", None}, "spontaneous_speech": {None}}
+
+
+def test_who_said_single_words_reads_several_and_speakers_take_turns() -> None:
+    digits = [
+        Recording(f"{name}{i}", word, "en", name, 0.4)
+        for name in "ab"
+        for i, word in enumerate("one two three four".split())
+    ]
+    recordings = (*digits, Recording("long", "the press yard", "en", "c", 1.4))
+    speakers: list[str] = []
+    for seed in range(30):
+        (stream,) = plan_stream(
+            "read_speech", BAG, recipe=RECIPE, rng=rng(seed, "digits", "planning"), audit=audit, recordings=recordings
+        )
+        read = [next(r for r in recordings if r.clip_id == u.clip_id) for u in stream.dialogue if u.clip_id]
+        assert len({r.speaker for r in read}) <= 1
+        assert len({r.clip_id for r in read}) == len(read)
+        if read:
+            assert 3 <= len(read) <= 4 or read[0].clip_id == "long"
+            speakers.append(read[0].speaker)
+    assert min(speakers.count(name) for name in "abc") >= 3

@@ -69,7 +69,9 @@ def annotations(row: Mapping[str, Any]) -> dict[str, Any]:
     written = [one_line(row[name]) for name in reversed(_ALIASES["licence"]) if row.get(name)]
     if written:
         found["licence"] = licences.normalise(*written)
-    kind = one_line(_value(row, "kind")).lower() or ("speech" if "transcript" in found else "")
+    # Only people have these; a recording of one that passes for a noise would put words where nobody answers.
+    said = found.keys() & {"transcript", "speaker", "language"}
+    kind = one_line(_value(row, "kind")).lower() or ("speech" if said else "")
     if kind:
         if kind not in get_args(ClipKind):
             raise ValueError(f"kind {kind!r} is not known; use one of {', '.join(get_args(ClipKind))}")

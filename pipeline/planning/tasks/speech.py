@@ -28,39 +28,53 @@ JOINED = (2, 4)
 MAX_HESITATIONS = 2
 P_RECORDED = 0.8
 """Share of transcriptions of recordings, where the library has any."""
+WORD_S = 1.0
+"""Recordings shorter than this are single words, such as digits; several are read in one go."""
+WORDS = (3, 7)
 FILLER = re.compile(r"\b(um|uh|er|well|you know|i mean)\b", re.IGNORECASE)
 
 
 def transcription(task: Task) -> Script:
     """An instruction, then speech; in each chunk in which words end, those words."""
-    recording = _recording(task)
-    if recording is not None:
-        spoken = Utterance(text=recording.text, language=task.language, clip_id=recording.clip_id)
-        return _written_down(task, spoken)
+    recordings = _recordings(task)
+    if recordings:
+        return _written_down(
+            task, *(Utterance(text=r.text, language=task.language, clip_id=r.clip_id) for r in recordings)
+        )
     drawn = _draw(task, [text for (text,) in entries("reading", TEXTS[task.sub_task])], PER_READING)
     text = ("" if task.language == "zh" else " ").join(drawn)
     pauses = _hesitations(task, text) if task.sub_task == "spontaneous_speech" else ()
     return _written_down(task, Utterance(text=text, language=task.language, pauses=pauses))
 
 
-def _written_down(task: Task, spoken: Utterance) -> Script:
+def _written_down(task: Task, *spoken: Utterance) -> Script:
     return Script(
         [
             say(task, task.pick(bank("transcribing")["transcribe"][task.language])),
-            say(task, spoken, spoken.text, close=True, incremental=True, reason="written down word by word"),
+            *(
+                say(task, said, said.text, close=True, incremental=True, reason="written down word by word")
+                for said in spoken
+            ),
         ]
     )
 
 
-def _recording(task: Task) -> Recording | None:
-    """Real speech of the library in most streams, where it has any that suits the sub-task."""
+def _recordings(task: Task) -> list[Recording]:
+    """Real speech of the library in most streams, where it has any that suits the sub-task: speakers take turns by
+    chance, however much each said, and who said single words says several."""
     fitting = [
         r
         for r in task.recordings
         if r.language.partition("-")[0] == task.language
         and (task.sub_task != "spontaneous_speech" or FILLER.search(r.text))
     ]
-    return task.pick(fitting) if fitting and task.chance(P_RECORDED) else None
+    if not fitting or not task.chance(P_RECORDED):
+        return []
+    speaker = task.pick(sorted({r.speaker for r in fitting}))
+    said = [r for r in fitting if r.speaker == speaker]
+    first = task.pick(said)
+    words = [r for r in said if r.duration_s < WORD_S]
+    return [first] if first not in words else _draw(task, words, WORDS)
 
 
 def translation_by_sentence(task: Task) -> Script:
