@@ -21,6 +21,7 @@ from pipeline.streaming.engine import Costs, Engine, LiveEngine, SimulatedEngine
 from pipeline.streaming.fifo import Fifo, Listener, Spoken, play
 from pipeline.streaming.files import FileSession, Mode, Part, with_gaps
 from pipeline.streaming.logmel import offline
+from pipeline.streaming.probe import load_probe
 from pipeline.streaming.sampling import GREEDY, Sampling
 from pipeline.streaming.session import Decision, Eviction, Session
 from pipeline.streaming.text import SYSTEM_PROMPT
@@ -78,7 +79,7 @@ def open_model(options: ModelOptions, say: Callable[[str], None]) -> Opened:
     say(
         f"loading {checkpoint.folder.name} as {options.dtype} on {options.device}: "
         f"{checkpoint.weights_bytes(dtype) / 1e9:.2f} GB of weights, "
-        f"up to {checkpoint.session_bytes(dtype) / 1e9:.2f} GB per session"
+        f"up to {checkpoint.session_bytes(dtype, options.max_positions) / 1e9:.2f} GB per session"
     )
     model = load(checkpoint, dtype=options.dtype, device=options.device, compiled=options.compiled)
     prompts = (options.system_prompt, checkpoint.system_prompt, SYSTEM_PROMPT)
@@ -120,6 +121,17 @@ def run_files(
     except SessionFull as error:
         ended = str(error)
     counts.summary(mode=mode, skipped=run.skipped, evictions=run.state.evictions, ended=ended)
+
+
+def run_probe(files: list[tuple[str, NDArray[np.float32]]], emit: Emit, *, gap_s: float) -> None:
+    """Run recordings through the bundled probe as one session; `emit` a line per chunk, then a summary."""
+    probe, counts = load_probe(), _Counts(emit)
+    state = probe.start()
+    for part in with_gaps(files, gap_s):
+        for chunk in part.samples.reshape(-1, CHUNK_SAMPLES):
+            decision, state = probe.step(chunk, state)
+            counts.line(part.file, part.gap, decision)
+    counts.summary(model="probe", ended=None)
 
 
 def run_fifo(

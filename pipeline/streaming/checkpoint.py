@@ -29,6 +29,7 @@ from pipeline.errors import BadInput, MissingDependency
 from pipeline.streaming.decoder import Decoder
 from pipeline.streaming.encoder import Encoder
 from pipeline.streaming.text import Text
+from schemas.protocol import MAX_POSITIONS
 
 WANTED = (
     "a checkpoint folder has model-*.safetensors with model.safetensors.index.json (or one model.safetensors), "
@@ -42,22 +43,25 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class LanguageConfig(BaseModel):
-    """What of model_config.yaml (litgpt's) decides the arithmetic. Other values than these are another model."""
+    """What of model_config.yaml (litgpt's) decides the arithmetic. Other values than these are another model.
+
+    Numbers that a file leaves out are litgpt's own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    block_size: Positive
+    block_size: Positive = 4_096
     n_layer: Positive
     n_embd: Positive
     n_head: Positive
-    n_query_groups: Positive
+    n_query_groups: Positive | None = None
     intermediate_size: Positive
     vocab_size: Positive
     padding_multiple: Positive = 512
     padded_vocab_size: Positive | None = None
     head_size: Positive | None = None
-    norm_eps: Annotated[float, Field(gt=0)] = 1e-6
-    rope_base: Annotated[float, Field(gt=0)] = 1_000_000
+    norm_eps: Annotated[float, Field(gt=0)] = 1e-5
+    rope_base: Annotated[float, Field(gt=0)] = 10_000
     attn_bias: Literal[True] = True
     bias: Literal[False] = False
     lm_head_bias: Literal[False] = False
@@ -84,10 +88,14 @@ class LanguageConfig(BaseModel):
     def head(self) -> int:
         return self.head_size or self.n_embd // self.n_head
 
+    @property
+    def groups(self) -> int:
+        return self.n_query_groups or self.n_head
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor of the language model, as the release names it."""
         width, inner, heads = self.n_embd, self.intermediate_size, self.n_head * self.head
-        rows = heads + 2 * self.n_query_groups * self.head
+        rows = heads + 2 * self.groups * self.head
         shapes: dict[str, tuple[int, ...]] = {
             "lm_head.weight": (self.vocabulary, width),
             "transformer.wte.weight": (self.vocabulary, width),
@@ -113,7 +121,7 @@ class LanguageConfig(BaseModel):
             intermediate_size=self.intermediate_size,
             num_hidden_layers=self.n_layer,
             num_attention_heads=self.n_head,
-            num_key_value_heads=self.n_query_groups,
+            num_key_value_heads=self.groups,
             head_dim=self.head,  # pyright: ignore[reportCallIssue]
             rms_norm_eps=self.norm_eps,
             max_position_embeddings=self.block_size,
@@ -147,10 +155,10 @@ class Checkpoint:
         parameters = sum(torch.Size(shape).numel() for shape in self.language.shapes().values())
         return parameters * dtype.itemsize + self.tower_file.stat().st_size * dtype.itemsize // 4
 
-    def session_bytes(self, dtype: torch.dtype) -> int:
-        """Memory of one session's keys and values when every position is used."""
+    def session_bytes(self, dtype: torch.dtype, positions: int | None = None) -> int:
+        """Memory of one session's keys and values with `positions` (those of a session by default) all used."""
         config = self.language
-        rows = config.n_layer * 2 * config.n_query_groups * config.block_size
+        rows = config.n_layer * 2 * config.groups * (positions or min(config.block_size, MAX_POSITIONS))
         return rows * config.head * dtype.itemsize
 
     @property
@@ -197,6 +205,11 @@ def inspect(folder: Path) -> Checkpoint:
         raise BadInput(f"{str(config_file)!r} is no YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         raise BadInput(f"{str(config_file)!r}: {explain(error, LanguageConfig)}") from error
+    if language.n_head % language.groups or language.head % 2:
+        raise BadInput(
+            f"{str(config_file)!r}: {language.n_head} heads of {language.head} in {language.groups} groups cannot be; "
+            "groups must divide the heads, and a head's size must be even"
+        )
     tower_files = sorted(folder.glob("*ChunkwisedEncoder.pth"))
     if len(tower_files) != 1:
         found = [file.name for file in tower_files]
@@ -239,6 +252,15 @@ def load(checkpoint: Checkpoint, *, dtype: str = "float32", device: str = "cpu",
     return Model(Encoder(tower), decoder, text, checkpoint.language.block_size)
 
 
+def load_encoder(checkpoint: Checkpoint, *, device: str = "cpu") -> Encoder:
+    """The audio tower alone, in float32.
+
+    Raises:
+        BadInput: an unknown device, or a tower file that does not fit.
+    """
+    return Encoder(_tower(checkpoint, torch.float32, _device(device)))
+
+
 def _decoder(checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device) -> Decoder:
     language = checkpoint.language
     config = language.qwen2()
@@ -266,7 +288,7 @@ def renamed(name: str, tensor: Tensor, language: LanguageConfig) -> dict[str, Te
     layer, part = name.removeprefix("transformer.h.").split(".", 1)
     if part.startswith("attn.qkv."):
         kind = part.removeprefix("attn.qkv.")
-        rows = [language.n_head * language.head, *[language.n_query_groups * language.head] * 2]
+        rows = [language.n_head * language.head, *[language.groups * language.head] * 2]
         split = zip("qkv", tensor.split(rows), strict=True)
         return {f"layers.{layer}.self_attn.{letter}_proj.{kind}": rows.contiguous() for letter, rows in split}
     parts = {

@@ -12,7 +12,24 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import AttentionInterface
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, rotate_half
+
+ATTENTION = "grouped"
+
+
+def attend(
+    module: nn.Module, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, *, scaling: float, **_: Any
+) -> tuple[Tensor, None]:
+    """Attention of [sessions, heads, tokens, size] over the keys and values of fewer groups: the heads of a group stand
+    one behind another as if they were tokens. Transformers' own copies keys and values for every head each time."""
+    sessions, heads, tokens, size = queries.shape
+    stacked = queries.reshape(sessions, keys.shape[1], -1, size)
+    result = nn.functional.scaled_dot_product_attention(stacked, keys, values, attn_mask=mask, scale=scaling)
+    return result.reshape(sessions, heads, tokens, size).transpose(1, 2), None
+
+
+AttentionInterface.register(ATTENTION, attend)
 
 
 class Cache:
@@ -50,6 +67,7 @@ class Decoder:
     """A Qwen2 model and its output matrix [vocabulary, width]."""
 
     def __init__(self, model: Qwen2Model, head: Tensor) -> None:
+        model.set_attn_implementation(ATTENTION)
         self.model = model
         self.head = head
 
@@ -84,16 +102,26 @@ class Decoder:
         )
         ends = torch.tensor([feed.position + len(feed.embeddings) for feed in feeds], device=self.device)
         positions = (ends[:, None] - tokens + torch.arange(tokens, device=self.device)).clamp(min=0)
-        visible = torch.arange(int(ends.max()), device=self.device) <= positions[:, :, None]
         batch = _Batch(feeds, caches)
+        mask = self._mask(positions, min(feed.position for feed in feeds), batch.longest)
         output = self.model(
             inputs_embeds=embeddings,
-            attention_mask={"full_attention": visible[:, None]},  # pyright: ignore[reportArgumentType]
+            attention_mask={"full_attention": mask},  # pyright: ignore[reportArgumentType]
             position_ids=rotary_positions(positions),  # pyright: ignore[reportArgumentType]
             past_key_values=batch,  # pyright: ignore[reportArgumentType]
             use_cache=True,
         )
         return output.last_hidden_state[:, -1], caches
+
+    def _mask(self, positions: Tensor, seen: int, keys: int) -> Tensor:
+        """What is added to the scores of queries at `positions` [sessions, tokens]: 0 where a key is no later, which is
+        so for the first `seen`, else minus infinity; [sessions, 1, heads of a group * tokens, keys] for `attend`."""
+        config = self.model.config
+        heads = config.num_attention_heads // (config.num_key_value_heads or 1)
+        later = torch.arange(seen, keys, device=self.device) > positions.repeat(1, heads)[:, :, None]
+        mask = self.head.new_zeros((len(positions), 1, later.shape[1], keys))
+        mask[:, 0, :, seen:].masked_fill_(later, -torch.inf)
+        return mask
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:

@@ -17,9 +17,11 @@ class Encoder:
     """Transformers' Qwen2.5-Omni audio encoder over independent blocks of 40 mel columns."""
 
     def __init__(self, tower: Qwen2_5OmniAudioEncoder) -> None:
-        if 2 * tower.config.n_window < COLUMNS:
+        config = tower.config
+        if config.num_mel_bins != BANDS or config.max_source_positions < COLUMNS // 2:
             raise BadInput(
-                f"the tower's n_window {tower.config.n_window!r} cuts a chunk in two; it must be at least 20"
+                f"the audio tower takes {config.num_mel_bins!r} bands and {config.max_source_positions!r} positions, "
+                f"not {BANDS} bands and at least {COLUMNS // 2} positions"
             )
         self.tower = tower
 
@@ -35,6 +37,13 @@ class Encoder:
             frames = self.tower(flat, feature_lens=lengths).last_hidden_state
             parts.append(frames.reshape(len(blocks), FRAMES_PER_CHUNK, -1))
         return torch.cat(parts)
+
+    @torch.inference_mode()
+    def whole(self, mel: Tensor) -> Tensor:
+        """Frames of a recording heard at once, in the tower's own blocks of 2 s: [128, columns] to [frames, width]."""
+        weight = self.tower.proj.weight
+        lengths = torch.tensor([mel.shape[1]], device=weight.device)
+        return self.tower(mel.to(weight.device, weight.dtype), feature_lens=lengths).last_hidden_state
 
 
 def blocks_of(mel: Tensor) -> Tensor:

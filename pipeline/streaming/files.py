@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -54,7 +55,8 @@ class FileSession:
         """
         Args:
             max_returned_tokens: bounds the forwards of every part: minus the prompt's length until the first forward
-                of all, minus 1 afterwards. A reply cut by it stays cut, the rest of the part goes unread.
+                of all, minus 1 afterwards. A reply cut by it stays cut, the rest of the part goes unread. No bound
+                where not given, which is what the script's own 4,096 come to in a context of 4,096.
         """
         if mode not in get_args(Mode):
             raise BadInput(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
@@ -62,7 +64,7 @@ class FileSession:
             raise BadInput(f"max_returned_tokens {max_returned_tokens!r} is below 1")
         self.session = session
         self.mode = mode
-        self.max_returned_tokens = max_returned_tokens or session.max_positions
+        self.max_returned_tokens = max_returned_tokens
         self.state = session.start()
         self.skipped = 0
 
@@ -77,9 +79,10 @@ class FileSession:
                 yield Line(part.file, part.gap, decision)
 
     def _part(self, part: Part) -> Iterator[Decision]:
-        session = self.session
-        forwards = self.max_returned_tokens - (1 if self.state.forwards else len(session.prefix))
-        last = self.state.forwards + forwards
+        session, last = self.session, math.inf
+        if self.max_returned_tokens is not None:
+            spent = 1 if self.state.forwards else len(session.prefix)
+            last = self.state.forwards + self.max_returned_tokens - spent
         chunks = len(part.samples) // CHUNK_SAMPLES
         frames = self._offline(part) if self.mode == "offline" else self._online(part)
         for index in range(chunks):

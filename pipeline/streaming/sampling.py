@@ -23,8 +23,8 @@ class Sampling:
             raise BadInput(f"temperature {self.temperature!r} is outside 0 to 100; 0 is greedy")
         if self.top_k is not None and self.top_k < 1:
             raise BadInput(f"top-k {self.top_k!r} keeps no token; it must be at least 1")
-        if not 0 < self.top_p <= 1:
-            raise BadInput(f"top-p {self.top_p!r} is outside (0, 1]; 1 keeps every token")
+        if not 0 <= self.top_p <= 1:
+            raise BadInput(f"top-p {self.top_p!r} is outside 0 to 1; 1 keeps every token, 0 the most probable one")
 
 
 GREEDY = Sampling()
@@ -43,6 +43,7 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     if sampling.top_p < 1:
         ordered, indices = result.sort(descending=True, stable=True)
         before = ordered.cumsum(0) - ordered
+        before[0] = -1.0  # the most probable token stays
         result = torch.zeros_like(result).scatter_(0, indices, ordered.where(before < sampling.top_p, 0.0))
         result /= result.sum()
     return result

@@ -108,7 +108,8 @@ class Session:
         """
         Args:
             eviction: what happens at `max_positions`.
-            max_positions: positions a session may hold; the checkpoint's block size, at most 4,096, where not given.
+            max_positions: positions a session may hold, at most the checkpoint's block size; where not given the
+                protocol's 4,096 or the block size, whichever is less.
             max_reply_tokens: a reply is cut after so many ids behind TEXT_BEGIN.
             draw_with: chooses tokens instead of `sampling`.
 
@@ -117,13 +118,14 @@ class Session:
         """
         if eviction not in get_args(Eviction):
             raise BadInput(f"eviction policy {eviction!r} is none of {', '.join(get_args(Eviction))}")
-        most = min(model.block_size, MAX_POSITIONS)
+        most = model.block_size
         self.model = model
         self.prefix = model.text.prefix(system_prompt)
         self.eviction = eviction
-        self.max_positions = most if max_positions is None else max_positions
+        self.max_positions = min(most, MAX_POSITIONS) if max_positions is None else max_positions
         self.max_reply_tokens = max_reply_tokens or self.max_positions
-        least = len(self.prefix) + 4 * (len(CHUNK_TOKENS) + 1)
+        # The prompt with a chunk and a reply's first token; where a session forgets, with two chunks and replies.
+        least = len(self.prefix) + (1 if eviction == "none" else 4) * (len(CHUNK_TOKENS) + 1)
         if not least <= self.max_positions <= most:
             raise BadInput(
                 f"{self.max_positions} positions are outside {least} to {most}: the prompt takes {len(self.prefix)}, "
@@ -134,7 +136,7 @@ class Session:
     @property
     def most_chunks(self) -> int:
         """Chunks that may be fed in one forward: half of what the prompt leaves."""
-        return (self.max_positions - len(self.prefix)) // (2 * (len(CHUNK_TOKENS) + 1))
+        return max(1, (self.max_positions - len(self.prefix)) // (2 * (len(CHUNK_TOKENS) + 1)))
 
     def start(self) -> State:
         """A session that has heard nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -21,34 +22,49 @@ _REPLACEMENT = "\ufffd"
 
 
 class Text:
-    """A tokenizer. `end_id` is the id that encoding may not end with (the tokenizer's end-of-text)."""
+    """A tokenizer. `begin_id` and `end_id` (its begin- and end-of-text, None without) are taken off what it encodes;
+    where `begins`, every text begins with the first."""
 
-    def __init__(self, tokenizer: Tokenizer, end_id: int | None) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, end_id: int | None, *, begin_id: int | None = None, begins: bool = False
+    ) -> None:
         self.tokenizer = tokenizer
         self.end_id = end_id
+        self.begin_id = begin_id
+        self.begins = begins and begin_id is not None
 
     @classmethod
     def open(cls, folder: Path) -> Text:
-        """Read tokenizer.json and the end-of-text named in tokenizer_config.json.
+        """Read tokenizer.json, and begin- and end-of-text from tokenizer_config.json or generation_config.json.
 
         Raises:
-            BadInput: either is missing or unreadable.
+            BadInput: one of the first two is missing, or one is unreadable.
         """
-        file, config_file = folder / "tokenizer.json", folder / "tokenizer_config.json"
+        file = folder / "tokenizer.json"
         try:
             tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:  # the tokenizers library raises a bare Exception
             raise BadInput(f"{str(file)!r} is no tokenizer ({error}); fetch the release's") from error
-        try:
-            end = json.loads(config_file.read_text(encoding="utf-8")).get("eos_token")
-        except (OSError, ValueError, AttributeError) as error:
-            raise BadInput(f"{str(config_file)!r} is missing or no JSON mapping; fetch the release's") from error
-        end = end.get("content") if isinstance(end, dict) else end
-        return cls(tokenizer, tokenizer.token_to_id(end) if isinstance(end, str) else None)
+        config, generation = _mapping(folder / "tokenizer_config.json"), folder / "generation_config.json"
+        ids = _mapping(generation) if generation.is_file() else {}
+
+        def marker(name: str) -> int | None:
+            token = config.get(f"{name}_token")
+            token = token.get("content") if isinstance(token, dict) else token
+            id_ = tokenizer.token_to_id(token) if isinstance(token, str) else ids.get(f"{name}_token_id")
+            return id_ if isinstance(id_, int) else None
+
+        begins = config.get("add_bos_token") is True
+        return cls(tokenizer, marker("eos"), begin_id=marker("bos"), begins=begins)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of `text`; one end-of-text at its end is taken off, as the released code does."""
-        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        """Ids of `text`, as the released code gives them: without an end-of-text behind it, and without or, where
+        `begins`, with a begin-of-text before it."""
+        ids = self.tokenizer.encode(text).ids
+        if self.begins:
+            ids = ids if ids and ids[0] == self.begin_id else [self.begin_id, *ids]
+        elif ids and ids[0] == self.begin_id:
+            ids = ids[1:]
         return ids[:-1] if ids and ids[-1] == self.end_id else ids
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -69,3 +85,13 @@ class Text:
         words = ids[1:] if emotion else ids
         text = self.decode([i for i in words if i != TEXT_END])
         return emotion, text if whole else text.rstrip(_REPLACEMENT)
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{str(file)!r} is missing or no JSON mapping; fetch the release's") from error
+    if not isinstance(data, dict):
+        raise BadInput(f"{str(file)!r} is no JSON mapping; fetch the release's")
+    return data

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.errors import BadInput, MissingDependency
 from pipeline.streaming.checkpoint import find, inspect, load
+from pipeline.streaming.text import Text
 
 SECOND = "model-00002-of-00002.safetensors"
 
@@ -104,12 +105,50 @@ def test_wrong_shapes_are_listed(folder: Path) -> None:
         ({"parallel_residual": True}, "parallel_residual = True"),
         ({"n_layer": 0}, "n_layer = 0"),
         ({"rope_condense_ratio": 2}, "rope_condense_ratio = 2"),
+        ({"n_head": 3, "n_query_groups": 2}, "3 heads of 8 in 2 groups cannot be"),
+        ({"head_size": 7}, "2 heads of 7 in 1 groups cannot be"),
     ],
 )
 def test_another_model_s_configuration(folder: Path, changes: dict[str, Any], message: str) -> None:
     edit(folder / "model_config.yaml", **changes)
     with pytest.raises(BadInput, match=message):
         inspect(folder)
+
+
+def test_numbers_that_are_left_out_are_litgpt_s(folder: Path) -> None:
+    edit(folder / "model_config.yaml", norm_eps=None, rope_base=None, block_size=None, head_size=None)
+    config = yaml.safe_load((folder / "model_config.yaml").read_text())
+    kept = {key: value for key, value in config.items() if value is not None}
+    (folder / "model_config.yaml").write_text(yaml.safe_dump(kept))
+    language = inspect(folder).language
+    assert (language.norm_eps, language.rope_base, language.block_size, language.head) == (1e-5, 10_000, 4_096, 8)
+
+
+def test_a_tower_of_another_shape(folder: Path) -> None:
+    config = folder / "qwen25OmniConfig" / "config.json"
+    nested = json.loads(config.read_text())
+    nested["thinker_config"]["audio_config"]["max_source_positions"] = 19
+    config.write_text(json.dumps(nested))
+    with pytest.raises(BadInput, match="takes 128 bands and 19 positions, not 128 bands and at least 20"):
+        load(inspect(folder))
+
+
+@pytest.mark.parametrize(
+    ("config", "generation", "text", "ids"),
+    [
+        ({"eos_token": {"content": "h"}}, None, "abhh", [0, 1, 7]),
+        ({"eos_token": None}, {"eos_token_id": 7, "bos_token_id": 0}, "abh", [1]),
+        ({}, {"eos_token_id": [6, 7]}, "abh", [0, 1, 7]),
+        ({"bos_token": "c", "add_bos_token": True}, {"bos_token_id": 0}, "ab", [2, 0, 1]),
+    ],
+)
+def test_begin_and_end_of_text(
+    folder: Path, config: dict[str, Any], generation: dict[str, Any] | None, text: str, ids: list[int]
+) -> None:
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    if generation is not None:
+        (folder / "generation_config.json").write_text(json.dumps(generation))
+    assert Text.open(folder).encode(text) == ids
 
 
 def test_an_index_that_points_elsewhere(folder: Path) -> None:

@@ -37,7 +37,7 @@ def test_top_k_keeps_the_k_largest() -> None:
 
 def test_top_p_keeps_the_smallest_set_that_holds_p() -> None:
     # softmax(3, 2, 1, 0) = 0.644, 0.237, 0.087, 0.032
-    for top_p, kept in ((0.5, 1), (0.65, 2), (0.88, 2), (0.89, 3), (1.0, 4)):
+    for top_p, kept in ((0.0, 1), (0.5, 1), (0.65, 2), (0.88, 2), (0.89, 3), (1.0, 4)):
         got = probabilities(LOGITS, Sampling(temperature=1, top_p=top_p))
         assert int((got > 0).sum()) == kept
         assert float(got.sum()) == pytest.approx(1)
@@ -64,7 +64,7 @@ def test_draws_are_as_frequent_as_probable() -> None:
     np.testing.assert_allclose(shares, probabilities(LOGITS, sampling), atol=2e-4)
 
 
-@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_k": 0}, {"top_p": 0}, {"top_p": 1.1}])
+@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_k": 0}, {"top_p": -0.1}, {"top_p": 1.1}])
 def test_impossible_settings(bad: dict[str, float]) -> None:
     with pytest.raises(BadInput):
         Sampling(**bad)  # type: ignore[arg-type]

@@ -244,8 +244,10 @@ class TestEviction:
     def test_unknown_policy_and_impossible_sizes(self, tiny: Model) -> None:
         with pytest.raises(BadInput, match=r"'fifo' is none of none, reset, sliding"):
             Session(tiny, eviction="fifo")  # type: ignore[arg-type]
-        with pytest.raises(BadInput, match="60 positions are outside"):
-            Session(tiny, max_positions=60)
+        with pytest.raises(BadInput, match="20 positions are outside 21 to 4096"):
+            Session(tiny, system_prompt="abc", max_positions=20)
+        with pytest.raises(BadInput, match="59 positions are outside 60 to 4096"):
+            Session(tiny, system_prompt="abc", max_positions=59, eviction="sliding")
         with pytest.raises(BadInput, match="5000 positions are outside"):
             Session(tiny, max_positions=5000)
 
