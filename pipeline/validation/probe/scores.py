@@ -10,11 +10,10 @@ import numpy as np
 
 from pipeline.seeds import rng
 from pipeline.streaming.probe import Heard, Probe
+from pipeline.validation.metrics import CHUNKS_PER_HOUR, match
 from pipeline.validation.probe.examples import Example
-from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 
 TOLERANCE_CHUNKS = 2
-CHUNKS_PER_HOUR = 3600 * SAMPLE_RATE / CHUNK_SAMPLES
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.05), 2)
 
 
@@ -22,15 +21,17 @@ THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.05), 2)
 class Scores:
     """Of all streams together.
 
-    A reply is right where it lies within the tolerance of a label, one reply per label. `accuracy` is over sounds that
-    were judged: a danger is met by a reply from its start to two chunks after its label, a benign sound by none there
-    (one that a danger's label explains does not count against it). `false_per_hour` counts replies that no label
-    explains.
+    A reply is right where it lies within two chunks of a label, one reply per label (F1 also within one, and none).
+    `accuracy` is over sounds that were judged: a danger is met by a reply from its start to two chunks after its label,
+    a benign sound by none there (one that a danger's label explains does not count against it). `false_per_hour` counts
+    replies that no label explains.
     """
 
     precision: float
     recall: float
     f1: float
+    f1_at_1: float
+    f1_at_0: float
     accuracy: float
     balanced_accuracy: float
     false_per_hour: float
@@ -39,26 +40,28 @@ class Scores:
     occasions: int
 
 
-def score(
-    replies: Sequence[Sequence[int]], examples: Sequence[Example], *, tolerance_chunks: int = TOLERANCE_CHUNKS
-) -> Scores:
+def score(replies: Sequence[Sequence[int]], examples: Sequence[Example]) -> Scores:
     """Score the reply chunks of each example's stream."""
-    hits = total = given = 0
+    given, total = sum(map(len, replies)), sum(len(example.labels) for example in examples)
     right: dict[bool, list[bool]] = {True: [], False: []}
+    matched = [0] * (TOLERANCE_CHUNKS + 1)
     for chunks, example in zip(replies, examples, strict=True):
-        explained = _matched(chunks, [label.chunk for label in example.labels], tolerance_chunks)
-        hits += len(explained)
-        total += len(example.labels)
-        given += len(chunks)
+        explained = set[int]()
+        for tolerance in range(TOLERANCE_CHUNKS + 1):
+            explained = _explained(chunks, example, tolerance)
+            matched[tolerance] += len(explained)
         for due, met in occasions_met(chunks, example, explained):
             right[due].append(met)
-    precision, recall = hits / max(1, given), hits / max(1, total)
+    hits = matched[-1]
+    at_0, at_1, f1 = (2 * m / max(1, given + total) for m in matched)
     hours = sum(example.chunks for example in examples) / CHUNKS_PER_HOUR
     both = [*right[True], *right[False]]
     return Scores(
-        precision=precision,
-        recall=recall,
-        f1=2 * precision * recall / max(1e-9, precision + recall),
+        precision=hits / max(1, given),
+        recall=hits / max(1, total),
+        f1=f1,
+        f1_at_1=at_1,
+        f1_at_0=at_0,
         accuracy=float(np.mean(both)) if both else 0.0,
         balanced_accuracy=float(np.mean([np.mean(side) for side in right.values() if side])) if both else 0.0,
         false_per_hour=(given - hits) / max(1e-9, hours),
@@ -80,9 +83,9 @@ def occasions_met(chunks: Sequence[int], example: Example, explained: set[int]) 
     return met
 
 
-def examine(probe: Probe, examples: Sequence[Example], *, tolerance_chunks: int = TOLERANCE_CHUNKS) -> Scores:
+def examine(probe: Probe, examples: Sequence[Example]) -> Scores:
     """What the probe makes of the examples."""
-    return score([probe.listen(e.features).replies for e in examples], examples, tolerance_chunks=tolerance_chunks)
+    return score([probe.listen(e.features).replies for e in examples], examples)
 
 
 def by_chance(examples: Sequence[Example], seed: int = 0) -> Scores:
@@ -115,19 +118,13 @@ def by_name(probe: Probe, examples: Iterable[Example]) -> dict[str, tuple[int, i
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for example in examples:
         chunks = probe.listen(example.features).replies
-        explained = _matched(chunks, [label.chunk for label in example.labels], TOLERANCE_CHUNKS)
+        explained = _explained(chunks, example, TOLERANCE_CHUNKS)
         for occasion, (_, met) in zip(example.occasions, occasions_met(chunks, example, explained), strict=True):
             counts[occasion.name][0] += met
             counts[occasion.name][1] += 1
     return {name: (met, total) for name, (met, total) in sorted(counts.items())}
 
 
-def _matched(chunks: Sequence[int], labels: Sequence[int], tolerance_chunks: int) -> set[int]:
-    """Replies that a label explains; each label explains at most one, the nearest that is left."""
-    free, explained = sorted(labels), set[int]()
-    for chunk in sorted(chunks):
-        near = [label for label in free if abs(label - chunk) <= tolerance_chunks]
-        if near:
-            free.remove(min(near, key=lambda label: abs(label - chunk)))
-            explained.add(chunk)
-    return explained
+def _explained(chunks: Sequence[int], example: Example, tolerance_chunks: int) -> set[int]:
+    """Replies that a label explains."""
+    return {chunks[j] for _, j in match([label.chunk for label in example.labels], chunks, tolerance_chunks)}

@@ -18,7 +18,7 @@ from pipeline.validation.probe.scores import best_threshold
 from schemas.probe import ProbeTraining
 
 WINDOW_CHUNKS = 64
-"""Longest stretch of a stream in a batch (25.6 s); the GRU begins anew in each."""
+"""Longest stretch of a stream in a step (25.6 s); the GRU begins anew in each."""
 LATE_WEIGHT = 0.5
 """The chunk after a label counts as right, too: an end that falls late in a chunk is only heard in the next."""
 EARLY_WEIGHT = 0.3
@@ -71,7 +71,8 @@ def _fit(
 ) -> None:
     draw = rng(seed, 0, "probe training")
     targets = [_targets(example, answers) for example in examples]
-    windows = [(i, start) for i, e in enumerate(examples) for start in _starts(e.chunks)]
+    window_chunks = min(WINDOW_CHUNKS, max(example.chunks for example in examples))
+    windows = [(i, start) for i, e in enumerate(examples) for start in _starts(e.chunks, window_chunks)]
     steps = params.epochs * -(-len(windows) // params.batch)
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -85,7 +86,8 @@ def _fit(
         order = draw.permutation(len(windows))
         for at in range(0, len(order), params.batch):
             batch = [windows[i] for i in order[at : at + params.batch]]
-            loss = _loss(network, [_window(examples[i], targets[i], start, draw) for i, start in batch], draw)
+            stretches = [_window(examples[i], targets[i], start, window_chunks, draw) for i, start in batch]
+            loss = _loss(network, stretches, draw)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -96,9 +98,9 @@ def _fit(
     network.eval()
 
 
-def _starts(chunks: int) -> range:
+def _starts(chunks: int, window_chunks: int) -> range:
     """Where windows of a stream begin; the last may be short."""
-    return range(0, max(1, chunks - WINDOW_CHUNKS // 4), WINDOW_CHUNKS)
+    return range(0, max(1, chunks - window_chunks // 4), window_chunks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,12 +127,14 @@ def _targets(example: Example, answers: Sequence[str]) -> _Targets:
     return _Targets(right, weights, example.families)
 
 
-def _window(example: Example, targets: _Targets, start: int, draw: np.random.Generator) -> tuple[Tensor, _Targets]:
-    """A stretch of WINDOW_CHUNKS from about `start`; what lies past the stream's end counts nothing."""
-    shift = int(draw.integers(WINDOW_CHUNKS // 2)) if start else 0
-    begin = max(0, min(start - shift, example.chunks - WINDOW_CHUNKS // 4))
-    stop = min(begin + WINDOW_CHUNKS, example.chunks)
-    missing = WINDOW_CHUNKS - (stop - begin)
+def _window(
+    example: Example, targets: _Targets, start: int, window_chunks: int, draw: np.random.Generator
+) -> tuple[Tensor, _Targets]:
+    """A stretch of `window_chunks` from about `start`; what lies past the stream's end counts nothing."""
+    shift = int(draw.integers(window_chunks // 2)) if start else 0
+    begin = max(0, min(start - shift, example.chunks - window_chunks // 4))
+    stop = min(begin + window_chunks, example.chunks)
+    missing = window_chunks - (stop - begin)
     features = F.pad(example.features[begin * FRAMES : stop * FRAMES].float(), (0, 0, 0, missing * FRAMES))
     cut = _Targets(
         np.pad(targets.answers[begin:stop], (0, missing)),
