@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from pipeline.grounding.search import Usage, offers
 from pipeline.language.crew import Crew, rejection
 from pipeline.language.ordered import in_order
 from pipeline.library.library import Library
+from pipeline.past import Past, fingerprint
 from pipeline.planning.annotations import Annotation
 from pipeline.planning.blocks import no_haste
 from pipeline.planning.model import ModelScenes, speakable
@@ -42,14 +42,18 @@ from pipeline.synthesis.kinds import KINDS
 from schemas.distributions import Distribution
 from schemas.plan import StreamPlan
 from schemas.provenance import FallbackRecord
-from schemas.recipe import Recipe
+from schemas.recipe import ModelPlanner, Recipe
 from schemas.unit import NoisePick, Offer, PlannedStream, Unit
+
+_T = TypeVar("_T")
 
 ATTEMPTS = 8
 """Draws of a scene before it is given up and quarantined."""
 LAG = 64
 """Scenes that are committed before one that had to be drawn again; fixed, so that it matters to nobody how many scenes
 are drafted at once."""
+LOOKED_AT = 32
+"""So many times the clips that a scene takes are looked at, however large the library is."""
 NOISE_CLIPS_PER_TRACK = 2
 EVENT_NOISE_KINDS = ("keyboard_typing", "page_turn", "footsteps_wood", "dishes_clatter")
 AMBIENT_NOISE_KINDS = ("room_tone", "street_bed", "office_bed", "forest_bed")
@@ -88,7 +92,18 @@ class _Committed:
 
     usage: Usage
     scenarios: Scenarios
-    fingerprints: set[str] = field(default_factory=set)
+    fingerprints: set[str]
+
+    @staticmethod
+    def after(past: Past, recipe: Recipe, library: Library) -> _Committed:
+        """Where an earlier version left off."""
+        usage = Usage(recipe.scene.max_reuse)
+        scenarios = Scenarios(library.index(recipe.grounding.encoder).encoder)
+        usage.counts.update(past.uses)
+        if isinstance(recipe.planner, ModelPlanner):
+            for scenario in past.scenarios:
+                scenarios.near_duplicate(scenario)
+        return _Committed(usage, scenarios, set(past.fingerprints))
 
 
 def plan_corpus(
@@ -98,9 +113,10 @@ def plan_corpus(
     *,
     crew: Crew,
     limit: int | None = None,
+    past: Past | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[ShardPlan], list[Quarantined]]:
-    """Decide the whole corpus and write each shard's units to `folder`.
+    """Decide the whole corpus, or a version of it, and write each shard's units to `folder`.
 
     Args:
         recipe: what to build.
@@ -108,6 +124,7 @@ def plan_corpus(
         folder: receives one JSON-lines file of units per shard.
         crew: the language model in the roles that the recipe gives it.
         limit: build only the first so many streams.
+        past: what earlier versions used up: no id, seed or scene comes again, and no clip changes its split.
         on_progress: called with (streams planned, streams in all).
 
     Returns:
@@ -117,13 +134,14 @@ def plan_corpus(
         BadInput: nothing in the library may enter under the recipe's licences and policy.
         EndpointDown, BudgetReached, ReplyMissing: the model cannot be asked; nothing is quarantined because of it.
     """
-    pools = split_pools(recipe, library)
+    past = past or Past()
+    pools = split_pools(recipe, library, past.splits)
     wanted = min(recipe.streams, limit or recipe.streams)
     by_split = apportion(recipe.splits, wanted)
     shards: list[ShardPlan] = []
     rejected: list[Quarantined] = []
     done = 0
-    with contextlib.closing(_units(recipe, library, pools, crew, by_split)) as units:
+    with contextlib.closing(_units(recipe, library, pools, crew, by_split, past)) as units:
         for split, rows in by_split.items():
             count = -(-rows // recipe.streams_per_shard)
             planned = 0
@@ -147,11 +165,11 @@ def plan_corpus(
 
 
 def _units(
-    recipe: Recipe, library: Library, pools: Mapping[str, Pool], crew: Crew, by_split: Mapping[str, int]
+    recipe: Recipe, library: Library, pools: Mapping[str, Pool], crew: Crew, by_split: Mapping[str, int], past: Past
 ) -> Generator[tuple[Slot, Unit | SceneRejected]]:
     """Every unit in the order of its slot, or why there is none. A double of another scene is drawn again, meanwhile
     others are committed."""
-    committed = _Committed(Usage(recipe.scene.max_reuse), Scenarios(library.index(recipe.grounding.encoder).encoder))
+    committed = _Committed.after(past, recipe, library)
     draft = functools.partial(_draft, recipe, pools, crew)
     threads = crew.threads if crew.takes("planner", "refiner", "auditor", "responder", "rewriter") else 0
     settled: dict[int, tuple[Slot, Unit | SceneRejected]] = {}
@@ -171,7 +189,7 @@ def _units(
             again.append((now + LAG, number, redrawers.submit(draft, slot, drafted.attempt + 1, unlike)))
 
     read_texts()
-    drafts = in_order(draft, slots_of(recipe, by_split), threads=threads)
+    drafts = in_order(draft, slots_of(recipe, by_split, version=past.version, before=past.sub_tasks), threads=threads)
     redrawers = ThreadPoolExecutor(max(1, threads), thread_name_prefix="again")
     first = now = 0
     try:
@@ -243,7 +261,7 @@ def _double(draft: _Draft, committed: _Committed) -> str | None:
     if draft.rejection is not None:
         return None
     plan = draft.plans[0]
-    if _fingerprint(plan) in committed.fingerprints:
+    if fingerprint(plan) in committed.fingerprints:
         return plan.scene.scenario
     return committed.scenarios.near_duplicate(plan.scene.scenario) if "planner" in plan.by_model else None
 
@@ -251,7 +269,7 @@ def _double(draft: _Draft, committed: _Committed) -> str | None:
 def _commit(draft: _Draft, recipe: Recipe, library: Library, pool: Pool, committed: _Committed) -> Unit:
     """The unit of a draft; its clips count as used."""
     slot = draft.slot
-    committed.fingerprints.add(_fingerprint(draft.plans[0]))
+    committed.fingerprints.add(fingerprint(draft.plans[0]))
     draw = rng(slot.seed, slot.ids[0], "offers")
     found = _offers(recipe, library, draft.plans, pool, committed.usage, draw)
     return Unit(
@@ -272,12 +290,6 @@ def _quarantined(slot: Slot, rejected: SceneRejected) -> list[Quarantined]:
         Quarantined(row_id, slot.split, slot.sub_task, rejected.stage, rejected.reason, "", slot.seed)
         for row_id in slot.ids
     ]
-
-
-def _fingerprint(plan: StreamPlan) -> str:
-    # Prefixes keep a million of these small.
-    words = [plan.scene.scenario, *(e.name for e in plan.scene.sub_events), *(u.text for u in plan.dialogue)]
-    return hashlib.sha256("\x1f".join(words).encode()).hexdigest()[:16]
 
 
 def _offers(
@@ -342,8 +354,8 @@ def _noise(
         ("ambient", ambient_snr_db, AMBIENT_NOISE_KINDS),
     )
     for track, snr, kinds in tracks:
-        clips = [c for c in pool.noise[track] if not heard & {tag.lower() for tag in c.tags}]
-        chosen = [clips[i] for i in generator.permutation(len(clips))[:NOISE_CLIPS_PER_TRACK]]
+        clips = _some(pool.noise[track], NOISE_CLIPS_PER_TRACK * LOOKED_AT, generator)
+        chosen = [c for c in clips if not heard & {tag.lower() for tag in c.tags}][:NOISE_CLIPS_PER_TRACK]
         fitting = [k for k in kinds if not heard & {tag.lower() for tag in KINDS[k].tags}] or list(kinds)
         picks.append(
             NoisePick(
@@ -357,11 +369,16 @@ def _noise(
 
 
 def _bag(pool: Pool, size: int, generator: np.random.Generator) -> tuple[Annotation, ...]:
-    """Annotations of `size` clips, of as many classes as there are."""
+    """Annotations of `size` clips, of as many classes as there are among those looked at."""
     by_class: dict[str, list[Annotation]] = defaultdict(list)
-    for i in generator.permutation(len(pool.annotations)):
-        annotation = pool.annotations[i]
+    for annotation in _some(pool.annotations, size * LOOKED_AT, generator):
         by_class[annotation.tags[0] if annotation.tags else annotation.caption].append(annotation)
     rounds = max((len(group) for group in by_class.values()), default=0)
     dealt = [group[turn] for turn in range(rounds) for group in by_class.values() if turn < len(group)]
     return tuple(dealt[:size])
+
+
+def _some(members: Sequence[_T], most: int, generator: np.random.Generator) -> list[_T]:
+    """At most `most` of them in drawn order, in time that does not grow with their number."""
+    chosen = generator.choice(len(members), size=min(most, len(members)), replace=False) if members else ()
+    return [members[int(i)] for i in chosen]

@@ -37,8 +37,10 @@ class Pool:
     recordings: tuple[Recording, ...]
 
 
-def split_pools(recipe: Recipe, library: Library) -> dict[str, Pool]:
+def split_pools(recipe: Recipe, library: Library, dealt: Mapping[str, str] | None = None) -> dict[str, Pool]:
     """Partition the library: every clip belongs to one split, and each class to as many of them as its size allows.
+
+    `dealt` are clips, with their splits, that earlier versions of the corpus used; they and their other takes stay.
 
     Raises:
         BadInput: no clip has a licence that the recipe admits.
@@ -49,11 +51,15 @@ def split_pools(recipe: Recipe, library: Library) -> dict[str, Pool]:
             f"no clip of the library has a licence in {list(recipe.licences or ())!r}; "
             "`streamaudio library info` lists what it has"
         )
+    held = dealt or {}
     clips: dict[str, list[Clip]] = {split: [] for split in recipe.splits}
     for done, recording in enumerate(_recordings(admitted), start=1):
         # Dealing to whoever lacks most spreads neighbours, which are of one class, over the splits.
-        split = max(recipe.splits, key=lambda name: recipe.splits[name] * done - len(clips[name]))
-        clips[split].extend(recording)
+        lacking = max(recipe.splits, key=lambda name: recipe.splits[name] * done - len(clips[name]))
+        together = next((held[c.clip_id] for c in recording if c.clip_id in held), lacking)
+        for clip in recording:
+            if (split := held.get(clip.clip_id, together)) in clips:
+                clips[split].append(clip)
     audits = {c.clip_id: audit(c.caption, c.tags, policy=recipe.policy) for c in admitted}
     return {split: _pool(members, audits) for split, members in clips.items()}
 

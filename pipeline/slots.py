@@ -27,22 +27,31 @@ class Slot:
         return len(self.ids) == 2
 
 
-def slots_of(recipe: Recipe, by_split: Mapping[str, int]) -> Iterator[Slot]:
-    """The units of every split in order; a pair takes two rows."""
-    turns: Counter[str] = Counter()
-    for split, quota in quotas(recipe.mixture, by_split).items():
+def slots_of(
+    recipe: Recipe, by_split: Mapping[str, int], *, version: int = 1, before: Mapping[str, int] | None = None
+) -> Iterator[Slot]:
+    """The units of every split in order; a pair takes two rows.
+
+    Ids, and with them seeds, are other ones in every version; `before` are the rows that earlier ones planned.
+    """
+    name = recipe.name if version == 1 else f"{recipe.name}-v{version:04d}"
+    turns: Counter[str] = Counter(before)
+    for split, quota in quotas(recipe.mixture, by_split, before).items():
         first_row = 0
-        for sub_task, paired in _order(recipe, split, quota):
-            ids = tuple(f"{recipe.name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
+        for sub_task, paired in _order(recipe, split, quota, version):
+            ids = tuple(f"{name}-{split}-{first_row + i:07d}" for i in range(2 if paired else 1))
             first_row += len(ids)
             yield Slot(split, sub_task, ids, derive(recipe.seed, ids[0], "scene"), turns[sub_task])
             turns[sub_task] += 1
 
 
-def quotas(mixture: Mapping[str, float], by_split: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Rows per split and sub-task; what rounding owes a sub-task in one split it gets in the next."""
-    total = sum(mixture.values())
-    owed = dict.fromkeys(mixture, 0.0)
+def quotas(
+    mixture: Mapping[str, float], by_split: Mapping[str, int], before: Mapping[str, int] | None = None
+) -> dict[str, dict[str, int]]:
+    """Rows per split and sub-task; what rounding owes a sub-task in one split or version it gets in the next."""
+    total, had = sum(mixture.values()), before or {}
+    rows_before = sum(had.get(task, 0) for task in mixture)
+    owed = {task: rows_before * weight / total - had.get(task, 0) for task, weight in mixture.items()}
     found: dict[str, dict[str, int]] = {}
     for split, rows in by_split.items():
         owed = {task: owed[task] + rows * weight / total for task, weight in mixture.items()}
@@ -52,14 +61,14 @@ def quotas(mixture: Mapping[str, float], by_split: Mapping[str, int]) -> dict[st
     return found
 
 
-def _order(recipe: Recipe, split: str, quota: Mapping[str, int]) -> list[tuple[str, bool]]:
+def _order(recipe: Recipe, split: str, quota: Mapping[str, int], version: int) -> list[tuple[str, bool]]:
     """The split's sub-tasks in shuffled order, each with whether it is a pair (which takes two rows)."""
     slots: list[tuple[str, bool]] = []
     for sub_task, count in quota.items():
         share = recipe.pairs if ABILITY_OF[sub_task] == "proactive_response" else 0.0
         pairs = round(count * share / 2)
         slots += [(sub_task, True)] * pairs + [(sub_task, False)] * (count - 2 * pairs)
-    generator = rng(recipe.seed, split, "order")
+    generator = rng(recipe.seed, split, "order" if version == 1 else f"order v{version}")
     return [slots[i] for i in generator.permutation(len(slots))]
 
 
