@@ -248,26 +248,34 @@ def export(
     tokenizer: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Hugging Face tokenizer: audio-interaction gets token rows too.")
     ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Audio-Interaction release: its encoder's features for token rows."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Of the encoder: cpu, cuda or mps.")] = "cpu",
     system_prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="Of the token rows.")] = None,
     reference: Annotated[
         bool, typer.Option("--reference", help="Place replies as the released script does, its faults included.")
     ] = False,
 ) -> None:
     """Write a corpus for other tools; `hub` is a dataset repository ready to push."""
-    from flows.export import tokenizer as opened
+    from flows.export import tokens as opened
     from pipeline.shards.exporters import export as write
 
-    if format != "audio-interaction" and (tokenizer or system_prompt or reference):
-        raise BadInput(f"--tokenizer, --system-prompt and --reference belong to audio-interaction, not to {format!r}")
-    if tokenizer is None and (system_prompt or reference):
-        raise BadInput("--system-prompt and --reference shape token rows; pass --tokenizer DIR too")
-    tokenize = None if tokenizer is None else opened(tokenizer, system_prompt, reference=reference)
+    shaped = bool(checkpoint or system_prompt or reference)
+    if format != "audio-interaction" and (tokenizer or shaped):
+        raise BadInput(f"--tokenizer and what shapes token rows belong to audio-interaction, not to {format!r}")
+    if tokenizer is None and shaped:
+        raise BadInput("--checkpoint, --system-prompt and --reference shape token rows; pass --tokenizer DIR too")
+    tokens = None
+    if tokenizer is not None:
+        tokens = opened(tokenizer, system_prompt, reference=reference, checkpoint=checkpoint, device=device)
     with stages() as on_progress:
         exported = write(
             corpus,
             out_folder,
             format,
-            tokenize=tokenize,
+            tokens=tokens,
             on_progress=lambda done, total: on_progress("exported", done, total),
         )
     for reason in exported.left_out:

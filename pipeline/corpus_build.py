@@ -30,7 +30,7 @@ from pipeline.planning.instructions import Instruction, as_lines, instructions_s
 from pipeline.rooms import load_rooms, rooms_sha256
 from pipeline.scene import build_unit
 from pipeline.shards.card import write_card
-from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally, manifest
+from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, Quarantined, ShardReport, Tally, manifest
 from pipeline.shards.realised import Realised
 from pipeline.shards.writer import write_atomically, write_shard
 from pipeline.sounds import Conditioner
@@ -249,14 +249,22 @@ def publish(workplace: Workplace, recipe: Recipe, plan: Plan, build_identity: Ma
         recipe=recipe.model_dump(mode="json"),
         identity=build_identity,
         versions={name: metadata.version(name) for name in VERSIONED},
+        text=_publish_text(folder, recipe),
         language=workplace.spending(recipe),
     )
     folder.write_quarantine(rejected)
-    instructions = _instructions(recipe)
-    if instructions is not None and recipe.instructions is not None and recipe.instructions.text_only:
-        write_atomically(folder.root / "text" / "instructions.jsonl", as_lines(instructions))
     write_card(folder.root, content, sorted({a for report in reports for a in report.attributions}))
     folder.write_manifest(content)
     if isinstance(recipe.planner, ModelPlanner):
         keep_measured(recipe.planner, content)
     return content
+
+
+def _publish_text(folder: CorpusFolder, recipe: Recipe) -> dict[str, Any] | None:
+    instructions = _instructions(recipe)
+    if instructions is None or recipe.instructions is None or not recipe.instructions.text_only:
+        return None
+    lines = as_lines(instructions)
+    write_atomically(folder.root / TEXT_ONLY, lines)
+    digest = hashlib.sha256(lines).hexdigest()
+    return {"path": TEXT_ONLY, "rows": len(instructions), "bytes": len(lines), "sha256": digest}

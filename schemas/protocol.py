@@ -43,3 +43,12 @@ EMOTION_IDS: Final[dict[Emotion, int]] = {
 IGNORED_LABEL: Final = -100
 CHUNK_TOKENS: Final = (AUDIO_BEGIN, *[PAD] * FRAMES_PER_CHUNK, ASSISTANT)
 """The 12 ids of one chunk."""
+
+# Offline training rows: mel columns of 160 samples, cut every 200 and halved twice by the encoder.
+OFFLINE_MAX_SAMPLES: Final = 20 * SAMPLE_RATE
+
+
+def offline_frames(num_samples: int) -> int:
+    """Encoder frames of a recording that is heard as a whole."""
+    columns = -(-num_samples // 160)
+    return (columns + 1) // 2 // 2

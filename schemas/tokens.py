@@ -23,3 +23,14 @@ class TokenRow(BaseModel):
     """True on a reply's emotion, text and TEXT_END; never where `stream_mask` is."""
     audio_pos: tuple[tuple[int, int], ...]
     """[first PAD, last PAD + 1) of every chunk."""
+
+
+class OfflineRow(BaseModel):
+    """One recording or none, one text or none, one answer; `labels` are `input_ids` in the answer, -100 before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+    audio_pos: tuple[tuple[int, int]] | None
+    """[first AUDIO_PAD, last AUDIO_PAD + 1), in a list of one; None without a recording."""

@@ -2,6 +2,7 @@
 
 .state/identity.json        what this build is; another recipe, library or limit may not resume it
 .state/shards/NAME.json     written after its shard: what the shard holds and what was rejected
+text/instructions.jsonl     text-only rows, where the recipe publishes some
 manifest.json               written last
 """
 
@@ -32,6 +33,8 @@ from schemas.recipe import Recipe
 from schemas.row import Row
 
 FORMAT: Final = 1
+TEXT_ONLY: Final = "text/instructions.jsonl"
+"""An instruction corpus as it was given, for training on text alone; where the recipe publishes it."""
 SPREADS: Final = ("settings", "events", "openings")
 COMMONEST: Final = 20
 """So many of the commonest settings, events and openings stand in the manifest."""
@@ -155,7 +158,7 @@ class CorpusFolder:
         """
         if self.root.exists() and not self.root.is_dir():
             raise BadInput(f"--out {str(self.root)!r} is a file; name a folder")
-        known = {".state", "assets", "data", "report", "manifest.json", "README.md", "quarantine.parquet"}
+        known = {"assets", "data", "report", "text", "manifest.json", "README.md", "quarantine.parquet"}
         if self.root.is_dir():
             foreign = sorted(p.name for p in self.root.iterdir() if p.name not in known and not p.name.startswith("."))
             if foreign:
@@ -239,10 +242,12 @@ def manifest(
     recipe: Mapping[str, Any],
     identity: Mapping[str, Any],
     versions: Mapping[str, str],
+    text: Mapping[str, Any] | None = None,
     language: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of manifest.json from the reports of all shards (in plan order).
 
+    `text` lists the file of text-only rows: path, rows, bytes, sha256.
     `language` is what the language model took; it alone may differ between an undisturbed build and a resumed one.
     """
     splits: dict[str, dict[str, Any]] = {}
@@ -295,6 +300,7 @@ def manifest(
             "histograms": histograms,
             "deciles": summary(histograms),
         },
+        "text": None if text is None else dict(text),
         "language": None if language is None else dict(language),
     }
 

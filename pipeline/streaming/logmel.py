@@ -82,6 +82,20 @@ def offline(samples: NDArray[np.float32]) -> Tensor:
     return _clamped(mel, float(mel.max()))
 
 
+def at_once(samples: NDArray[np.float32]) -> Tensor:
+    """Log-mel of a recording as the released offline training data has it: float32 [128, ceil(samples / 160)].
+
+    Raises:
+        BadInput: less than 201 samples, NaN, infinity, or samples far beyond [-1, 1].
+    """
+    if len(samples) <= WINDOW // 2:
+        raise BadInput(f"a recording of {len(samples)} samples is too short to be reflected; it needs more than 200")
+    padded = torch.from_numpy(np.pad(_bounded(samples), (0, -len(samples) % HOP)))
+    spectrum = torch.stft(padded, WINDOW, HOP, window=_hann(), return_complex=True)[:, :-1]
+    mel = (_filters() @ spectrum.abs().square()).clamp(min=1e-10).log10()
+    return _clamped(mel, float(mel.max()))
+
+
 def checked(chunk: NDArray[np.float32]) -> NDArray[np.float32]:
     """`chunk` where it is one; BadInput otherwise."""
     if chunk.shape != (CHUNK_SAMPLES,) or chunk.dtype != np.float32:
@@ -89,12 +103,16 @@ def checked(chunk: NDArray[np.float32]) -> NDArray[np.float32]:
             f"a chunk of shape {chunk.shape!r} and type {chunk.dtype} cannot be heard; a chunk is float32 with "
             f"{CHUNK_SAMPLES} samples (400 ms, 16 kHz, mono)"
         )
-    loudest = float(np.abs(chunk).max())
+    return _bounded(chunk)
+
+
+def _bounded(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    loudest = float(np.abs(samples).max())
     if not np.isfinite(loudest):
-        raise BadInput("the chunk has NaN or infinite samples; every sample must be a number in [-1, 1]")
+        raise BadInput("the audio has NaN or infinite samples; every sample must be a number in [-1, 1]")
     if loudest > LOUDEST:
         raise BadInput(f"a sample of {loudest:g} is far outside [-1, 1]; divide 16-bit integers by 32768")
-    return chunk
+    return samples
 
 
 def _columns(chunk: NDArray[np.float32], ear: Ear, following: NDArray[np.float32] | None) -> tuple[Tensor, Ear, float]:

@@ -29,7 +29,7 @@ def test_a_tokenizer_adds_token_rows_and_reference_moves_replies(capsys, monkeyp
         arguments = ("--format", "audio-interaction", "--out", out, "--tokenizer", shared / "golden" / "checkpoint")
         result = run(capsys, monkeypatch, "export", corpus, *arguments, "--system-prompt", "Listen.", *more)
         assert result.status == 0, result.err
-        files = [out / split / "tokens.jsonl" for split in ("train", "test")]
+        files = [out / split / "tokens" / "online.jsonl" for split in ("train", "test")]
         rows[name] = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     assert [r["id"] for r in rows["ours"]] == [r["id"] for r in rows["theirs"]]
     assert rows["ours"] != rows["theirs"]

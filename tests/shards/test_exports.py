@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
+import torch
 
+from pipeline.annotation.offline import lay_out as lay_out_offline
 from pipeline.annotation.tokens import tokenize
 from pipeline.errors import BadInput
 from pipeline.shards.exporters import Format, export
-from pipeline.shards.exporters.listings import write_nemo
+from pipeline.shards.exporters.audio_interaction import Encoders, Tokens
+from pipeline.shards.exporters.audio_interaction import write as write_conversations
+from pipeline.shards.exporters.listings import write_jams, write_nemo
 from pipeline.shards.exporters.output import new_folder, safe_name
 from pipeline.shards.exporters.tars import write_lhotse, write_webdataset
 from pipeline.shards.reader import decode, iter_rows, read_manifest, shard_paths, to_row
 from schemas.protocol import TEXT_BEGIN
 from schemas.row import Row
+from schemas.taxonomy import CRITERION_OF_TASK
+from schemas.tokens import OfflineRow
 
 FORMATS: tuple[Format, ...] = ("audio-interaction", "webdataset", "lhotse", "nemo", "jams", "hub")
 
@@ -141,24 +149,107 @@ def test_conversations_hold_the_turns_and_their_sound(corpus, rows, tmp_path):
         assert [s["licence"] for s in item["sources"]] == [e.licence for e in row.events]
 
 
+def codes(text: str) -> list[int]:
+    return [ord(c) for c in text]
+
+
+def second_of(row: Row) -> list[tuple[tuple[int, int], OfflineRow]]:
+    return [((0, 16_000), lay_out_offline("ok", user=None, audio_frames=25, prefix=(1,), encode=codes))]
+
+
+def text_of(instruction: str, answer: str) -> OfflineRow:
+    return lay_out_offline(answer, user=instruction, audio_frames=None, prefix=(1,), encode=codes)
+
+
+def counted(samples: np.ndarray) -> np.ndarray:
+    """Features that say which frame of 640 samples they are of, and how the audio there sounds."""
+    frames = samples[: len(samples) // 640 * 640].reshape(-1, 640)
+    return np.stack((np.arange(len(frames)), frames[:, 0]), axis=1).astype(np.float32)
+
+
+def of_trainer(split: Path, kind: str) -> list[dict[str, Any]]:
+    """The rows the released trainer finds: it reads every jsonl of a folder and skips a row without its features."""
+    (split / "tokens" / f"{kind}.jsonl").resolve(strict=True)
+    rows = [row for file in sorted((split / "tokens").glob("*.jsonl")) for row in read_lines(file)]
+    assert all(row["input_ids"] for row in rows)
+    rows = [row for row in rows if not row["pt_path_dir"] or (split / row["pt_path_dir"] / "AudioFeat.pt").is_file()]
+    return [row for row in rows if row["tasks"] == kind]
+
+
 def test_token_rows_are_the_released_trainers_and_refusals_are_told(corpus, rows, tmp_path):
     def lay_out(row: Row) -> Any:
         if row.sub_task == "count_events":
             raise BadInput("row count_events is too long")
-        return tokenize(row, prefix=(1, 2), encode=lambda text: [ord(c) for c in text])
+        limit = 215 if row.sub_task in CRITERION_OF_TASK else 4096
+        return tokenize(row, prefix=(1, 2), encode=codes, limit=limit)
 
-    exported = export(corpus, out := tmp_path / "out", "audio-interaction", tokenize=lay_out)
+    tokens = Tokens(online=lay_out, offline=second_of, text=text_of, encoders=Encoders(online=counted, offline=counted))
+    exported = export(corpus, out := tmp_path / "out", "audio-interaction", tokens=tokens)
     assert exported.left_out == ("row count_events is too long",)
-    found = [t for split in ("train", "test") for t in read_lines(out / split / "tokens.jsonl")]
-    assert {t["id"] for t in found} == {row_id for row_id, row in rows.items() if row.sub_task != "count_events"}
-    assert len({t["idx"] for t in found}) == len(found)
-    for tokens in found:
-        row = rows[tokens["id"]]
-        assert tokens["tasks"] == "online"
-        assert len(tokens["input_ids"]) == len(tokens["labels"])
-        assert len(tokens["audio_pos"]) == row.num_chunks
-        spoken = [c for c, (_, end) in enumerate(tokens["audio_pos"]) if tokens["labels"][end + 1] == TEXT_BEGIN]
-        assert spoken == [r.chunk for r in row.responses]
+    found = [(out / split, row) for split in ("train", "test") for row in of_trainer(out / split, "online")]
+    assert {t["id"] for _, t in found} == {row_id for row_id, row in rows.items() if row.sub_task != "count_events"}
+    assert len({t["idx"] for _, t in found}) == len(found)
+    assert any(t["first_chunk"] for _, t in found), "one comes in parts"
+    for split, part in found:
+        row, chunks = rows[part["id"]], range(part["first_chunk"], part["first_chunk"] + part["num_chunks"])
+        assert len(part["input_ids"]) == len(part["labels"])
+        assert len(part["audio_pos"]) == len(chunks)
+        spoken = [
+            c for c, (_, end) in zip(chunks, part["audio_pos"], strict=True) if part["labels"][end + 1] == TEXT_BEGIN
+        ]
+        assert spoken == [r.chunk for r in row.responses if r.chunk in chunks]
+        features = torch.load(split / part["pt_path_dir"] / "AudioFeat.pt", weights_only=True).numpy()
+        heard, _ = sf.read(split / part["wav_path"], dtype="float32")
+        assert (features == counted(heard)[chunks.start * 10 : chunks.stop * 10]).all()
+    for split in ("train", "test"):
+        turns = of_trainer(out / split, "offline")
+        assert {t["id"] for t in turns} == {row_id for row_id, row in rows.items() if row.split == split}
+        for turn in turns:
+            heard, _ = sf.read(out / split / turn["wav_path"], dtype="float32")
+            features = torch.load(out / split / turn["pt_path_dir"] / "AudioFeat.pt", weights_only=True).numpy()
+            assert (features == counted(heard[turn["start_sample"] :][: turn["num_samples"]])).all()
+    assert not (out / "text").exists()
+
+
+def test_instructions_become_rows_of_text_and_travel_to_the_hub(corpus, tmp_path):
+    shutil.copytree(corpus, folder := tmp_path / "corpus")
+    (folder / "text").mkdir()
+    texts = [{"instruction": "Name a river.", "answer": "The Ebro.", "language": "en"}]
+    (folder / "text/instructions.jsonl").write_text(json.dumps(texts[0]) + "\n")
+    about = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(about | {"text": {"path": "text/instructions.jsonl"}}))
+    tokens = Tokens(online=lambda row: (), offline=lambda row: (), text=text_of)
+    export(folder, tmp_path / "tokens", "audio-interaction", tokens=tokens)
+    (row,) = read_lines(tmp_path / "tokens/text/tokens/offline.jsonl")
+    assert (row["tasks"], row["audio_pos"], row["pt_path_dir"]) == ("offline", None, None)
+    assert row["input_ids"] == list(text_of("Name a river.", "The Ebro.").input_ids)
+    export(folder, tmp_path / "hub", "hub")
+    assert read_lines(tmp_path / "hub/text/instructions.jsonl") == texts
+
+
+WRITERS: dict[str, Callable[[Iterator[Row], Path], object]] = {
+    "audio-interaction": lambda rows, out: write_conversations(
+        rows, (), out, Tokens(online=lambda row: (), offline=second_of, text=text_of)
+    ),
+    "webdataset": lambda rows, out: write_webdataset(rows, out, tar_bytes=1 << 18),
+    "lhotse": lambda rows, out: write_lhotse(rows, out, tar_bytes=1 << 18),
+    "nemo": write_nemo,
+    "jams": write_jams,
+}
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_an_export_holds_one_stream_at_a_time(rows, tmp_path, format):
+    alive = weakref.WeakSet[Row]()
+
+    def passing() -> Iterator[Row]:
+        for i in range(20):
+            row = next(iter(rows.values())).model_copy(update={"id": f"stream-{i}"})
+            alive.add(row)
+            assert len(alive) <= 2
+            yield row
+
+    WRITERS[format](passing(), tmp_path)
 
 
 def test_a_hub_folder_loads_and_holds_nothing_of_the_build(corpus, rows, tmp_path, monkeypatch):

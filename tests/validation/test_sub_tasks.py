@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.annotation.offline import ABOUT_SOUND, ALONE, INSTRUCTED, examples
+from pipeline.shards.reader import to_row
 from pipeline.validation.contract import validate_corpus
+from schemas.protocol import OFFLINE_MAX_SAMPLES
 from schemas.taxonomy import ABILITY_OF, CRITERION_OF_TASK, INCREMENTAL
 from tests.validation.sub_tasks import Record, broken, built, found_in, found_in_damaged
 
@@ -336,3 +339,33 @@ def test_no_damage_stops_the_rules(corpus: tuple[Path, list[Record]]) -> None:
 
 def test_every_sub_task_has_a_broken_rule() -> None:
     assert set(Counter(sub_task for sub_task, _, _ in CASES)) == set(ABILITY_OF)
+
+
+# -- what stands by itself ---------------------------------------------------------------------------
+
+
+def test_single_turns_become_offline_examples(row_of: Callable[[str], Record]) -> None:
+    for sub_task in ALONE | INSTRUCTED | ABOUT_SOUND:
+        row = to_row(row_of(sub_task))
+        found = list(examples(row))
+        asked = {r.event for r in row.responses if r.sub_task == sub_task}
+        asked -= {e for e in asked if row.events[e].end_sample - row.events[e].start_sample > OFFLINE_MAX_SAMPLES}
+        assert len(found) == len(asked), sub_task
+        for example, event in zip(found, sorted(asked), strict=True):
+            place = row.events[event]
+            assert example.assistant == "".join(r.text for r in row.responses if r.event == event)
+            if sub_task in ABOUT_SOUND:
+                assert example.user == place.transcript
+                assert example.audio[1] <= place.start_sample
+                assert any(example.audio == (e.start_sample, e.end_sample) for e in row.events if e.kind != "speech")
+            else:
+                assert example.audio == (place.start_sample, place.end_sample)
+                assert (example.user is not None) == (sub_task in INSTRUCTED)
+            if sub_task in INSTRUCTED:
+                first = next(e for e in row.events if e.kind == "speech")
+                assert example.user == first.transcript
+
+
+def test_what_needs_the_stream_before_it_becomes_none(row_of: Callable[[str], Record]) -> None:
+    for sub_task in set(ABILITY_OF) - ALONE - INSTRUCTED - ABOUT_SOUND:
+        assert list(examples(to_row(row_of(sub_task)))) == [], sub_task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from pipeline.errors import BadInput
+from pipeline.shards.corpus import TEXT_ONLY
 from pipeline.shards.exporters import audio_interaction, hub
-from pipeline.shards.exporters.audio_interaction import Tokenize
+from pipeline.shards.exporters.audio_interaction import Tokens
 from pipeline.shards.exporters.listings import write_jams, write_nemo
 from pipeline.shards.exporters.output import Credits, new_folder, write_new
 from pipeline.shards.exporters.tars import write_lhotse, write_webdataset
@@ -21,7 +23,8 @@ from schemas.row import Row
 
 Format = Literal["audio-interaction", "webdataset", "lhotse", "nemo", "jams", "hub"]
 _LOAD: dict[str, str] = {
-    "audio-interaction": "Conversations are in {split}/conversation.jsonl, token rows in {split}/tokens.jsonl.",
+    "audio-interaction": "Conversations are in {split}/conversation.jsonl, rows of the released trainer, where a "
+    "tokenizer was given, in {split}/tokens and text/tokens; its paths are relative to the split's folder.",
     "webdataset": '`webdataset.WebDataset("train-000000.tar")`: `flac` is the audio, `json` the row.',
     "lhotse": '`lhotse.CutSet.from_shar(in_dir="train")`: supervisions are the turns, `custom` is the row.',
     "nemo": "`train_manifest.json` lists streams, `train_utterances.json` what is spoken in them.",
@@ -42,7 +45,7 @@ def export(
     out: Path,
     format: Format,
     *,
-    tokenize: Tokenize | None = None,
+    tokens: Tokens | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Exported:
     """Write `corpus` to `out`, a new or empty folder that appears whole or not at all.
@@ -51,7 +54,7 @@ def export(
         corpus: a finished corpus.
         out: where the export goes.
         format: which one.
-        tokenize: a row's token rows; `audio-interaction` writes them where it is given.
+        tokens: how rows become token rows; `audio-interaction` writes them where it is given.
         on_progress: called with (rows done, rows in all).
 
     Raises:
@@ -77,7 +80,7 @@ def export(
     with new_folder(out) as folder:
         match format:
             case "audio-interaction":
-                left_out = audio_interaction.write(rows(), folder, tokenize)
+                left_out = audio_interaction.write(rows(), _instructions(corpus), folder, tokens)
             case "webdataset":
                 write_webdataset(rows(), folder)
             case "lhotse":
@@ -101,6 +104,15 @@ def _rows(corpus: Path, manifest: dict[str, Any]) -> Iterator[Row]:
                 yield to_row(record)
         except (ValidationError, pa.ArrowException) as error:
             raise BadInput(f"{shard!r} is damaged or breaks the contract; `streamaudio validate` says how") from error
+
+
+def _instructions(corpus: Path) -> Iterator[tuple[str, str]]:
+    path = corpus / TEXT_ONLY
+    if path.is_file():
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                record = json.loads(line)
+                yield record["instruction"], record["answer"]
 
 
 def _about(manifest: dict[str, Any]) -> str:

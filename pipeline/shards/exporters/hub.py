@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.errors import BadInput
 from pipeline.shards.card import ASSETS
+from pipeline.shards.corpus import TEXT_ONLY
 from pipeline.shards.exporters.output import Credits, write_new
 from pipeline.shards.reader import iter_rows
 from schemas.row import Event, NoiseTrack
@@ -41,6 +42,8 @@ def write(corpus: Path, manifest: dict[str, Any], folder: Path, credits: Credits
         if not (corpus / name).is_file():
             raise BadInput(f"{str(corpus / name)!r} is missing; build the corpus to its end first")
         shutil.copyfile(corpus / name, folder / name)
+    if manifest.get("text"):
+        write_new(folder / TEXT_ONLY, (corpus / TEXT_ONLY).read_bytes())
     if (corpus / ASSETS).is_dir():
         shutil.copytree(corpus / ASSETS, folder / ASSETS)
     write_new(folder / ".gitattributes", _ATTRIBUTES)
