@@ -14,10 +14,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from flows import streaming_cli
+from flows import streaming_cli, validate_cli
 from flows.library_cli import library_app
 from flows.terminal import err, out, stages
-from pipeline.errors import BadInput, GateFailed, StreamAudioError
+from pipeline.errors import BadInput, StreamAudioError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -198,30 +198,7 @@ def build(
     out.print(f"next: streamaudio validate {out_folder} --report")
 
 
-@app.command()
-def validate(
-    corpus: CorpusFolder,
-    library: Annotated[Path | None, typer.Option(help="Library it was built from, to check every stem.")] = None,
-    report: Annotated[bool, typer.Option("--report", help="Write report/ into the corpus.")] = False,
-) -> None:
-    """Check a corpus against its contract; exit status 3 where a rule is broken."""
-    from pipeline.validation.contract import validate_corpus
-    from pipeline.validation.report import write_report
-
-    with stages() as on_progress:
-        findings = validate_corpus(
-            corpus, library=library, on_progress=lambda done, total: on_progress("validated", done, total)
-        )
-    for rule, found in findings.by_rule().items():
-        err.print(f"[red]{rule}[/] x{len(found)}: {escape(found[0].where)}: {escape(found[0].detail)}")
-    out.print(findings.summary())
-    if report:
-        try:
-            out.print(f"report  {write_report(corpus, findings)}")
-        except BadInput as unreadable:
-            err.print(f"no report: {escape(str(unreadable))}")
-    if findings.by_rule():
-        raise GateFailed(f"{len(findings.by_rule())} rules are broken in {str(corpus)!r}; see above")
+app.command()(validate_cli.validate)
 
 
 @app.command()

@@ -125,6 +125,15 @@ class ChatListener(Service):
     """null: not sent, for models that refuse it."""
 
 
+class JudgeSettings(Service):
+    """An OpenAI-compatible chat endpoint that scores open replies against their references."""
+
+    model: Annotated[str, Field(min_length=1)]
+    max_tokens: Annotated[int, Field(ge=16)] = 128
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
+    """null: not sent, for models that refuse it."""
+
+
 ListenerSettings = Annotated[
     ProbeListener | SessionListener | CommandListener | RealtimeListener | ChatListener, Field(discriminator="kind")
 ]

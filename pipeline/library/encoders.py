@@ -141,6 +141,11 @@ class LexicalEncoder:
         idf = np.log((1 + len(clips)) / (1 + frequency)) + 1
         return cls(np.where(frequency > 0, idf, 1.0).astype(np.float32))
 
+    @classmethod
+    def unweighted(cls) -> "LexicalEncoder":
+        """Every word weighs the same: for texts that no library stands behind."""
+        return cls(np.ones(cls._FEATURES, np.float32))
+
     def identity(self) -> dict[str, Any]:
         return {
             "name": self.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 import time
@@ -16,18 +15,21 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import BadInput
+from pipeline.language.client import attach_wav
 from pipeline.synthesis.audio import Refused
 from pipeline.synthesis.service import Endpoint
 from pipeline.timing import to_samples, to_seconds
 from pipeline.validation.replay.listener import CHUNK_S, Heard, Notes, Outcome, emotion_of
+from pipeline.validation.texts import Exchange
 from prompts import Prompt, load
-from schemas.listeners import ChatListener
+from schemas.listeners import ChatListener, JudgeSettings
 from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Emotion
 
 REMEMBERED = 20
 """Replies of its own that it is reminded of."""
 _DECISION = re.compile(r"<Decision>\s*(RESPOND|IGNORE)\b", re.IGNORECASE)
 _REPLY = re.compile(r"<Reply>\s*(.*?)\s*(?:</Reply>|\Z)", re.IGNORECASE | re.DOTALL)
+_SCORE = re.compile(r"<Score>\s*(\d+)", re.IGNORECASE)
 _EMOTION = re.compile(r"<Emotion>\s*(\w+)", re.IGNORECASE)
 
 
@@ -67,25 +69,25 @@ class _Completion(BaseModel):
 class Chat:
     """Asks the endpoint about recordings."""
 
-    def __init__(self, settings: ChatListener) -> None:
+    def __init__(self, settings: ChatListener | JudgeSettings) -> None:
         self._settings = settings
         self._endpoint = Endpoint(settings)
 
-    def ask(self, prompt: Prompt, samples: NDArray[np.float32], **values: Any) -> str:
-        """What it writes about 16 kHz mono samples.
+    def ask(self, prompt: Prompt, samples: NDArray[np.float32] | None, **values: Any) -> str:
+        """What it writes, about 16 kHz mono samples where there are any.
 
         Raises:
             BadInput: the key, the address or the request is wrong.
             EndpointDown: it does not answer.
         """
-        file = io.BytesIO()
-        soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-        system, user = prompt.render(**values)
-        audio = {"data": base64.b64encode(file.getvalue()).decode(), "format": "wav"}
-        parts = [{"type": "text", "text": user["content"]}, {"type": "input_audio", "input_audio": audio}]
+        messages = prompt.render(**values)
+        if samples is not None:
+            file = io.BytesIO()
+            soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+            messages = attach_wav(messages, file.getvalue())
         body: dict[str, Any] = {
             "model": self._settings.model,
-            "messages": [system, {"role": "user", "content": parts}],
+            "messages": messages,
             "max_tokens": self._settings.max_tokens,
         }
         if self._settings.temperature is not None:
@@ -95,11 +97,57 @@ class Chat:
         except Refused as refusal:
             raise BadInput(
                 f"{self._settings.base_url} refuses the request: {refusal}; check that {self._settings.model!r} takes "
-                "input_audio, or send less with window_s"
+                "input_audio, and not too much of it (window_s)"
             ) from None
         except ValidationError:
             raise BadInput(f"{self._settings.base_url} answers without a chat completion; check base_url") from None
         return completion.choices[0].message.content or ""
+
+
+class ChatBench:
+    """Asked once about a whole recording, as Proactive-Sound-Bench does."""
+
+    def __init__(self, settings: ChatListener) -> None:
+        self._settings = settings
+        self._chat: Chat | None = None
+
+    def open(self) -> None:
+        self._chat = Chat(self._settings)
+
+    def close(self) -> None:
+        self._chat = None
+
+    def listen(self, chunks: Iterable[NDArray[np.float32]]) -> Outcome:
+        assert self._chat is not None, "open() comes first"
+        notes, heard = Notes(), [*chunks]
+        for index in range(len(heard)):
+            notes.arrived(time.perf_counter())
+            notes.decided(index, Heard(drained=index < len(heard) - 1))
+        samples = np.concatenate(heard)
+        said = self._chat.ask(load("proactive_bench"), samples, length_s=to_seconds(len(samples)))
+        answer = read_answer(said)
+        notes.invalid = int(answer is None)
+        if answer is not None and answer.respond:
+            notes.decided(notes.newest, Heard("response", latency_ms=notes.late_ms(notes.newest)))
+            notes.said(notes.newest, answer.reply, answer.emotion)
+        return notes.outcome()
+
+
+class ChatJudge:
+    """A chat model that scores replies against references, 0 to 1."""
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        self._settings = settings
+        self._chat = Chat(settings)
+        self._prompt = load("reply_judge")
+
+    def __call__(self, exchange: Exchange) -> float | None:
+        """None where it gives no score that can be read."""
+        said = self._chat.ask(
+            self._prompt, None, task=exchange.sub_task, reference=exchange.reference, said=exchange.given
+        )
+        score = _SCORE.search(said)
+        return min(10, int(score[1])) / 10 if score else None
 
 
 class ChatReplay:

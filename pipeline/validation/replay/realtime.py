@@ -121,7 +121,7 @@ class _Conversation:
         pace_s, started_s = CHUNK_S / settings.speed, time.perf_counter()
         for index, block in enumerate(_resampled(chunks, settings.rate_hz)):
             due_s = started_s + (index + 1) * pace_s
-            while self._hear_for(due_s - time.perf_counter()):
+            while self._hear_for(max(0.0, due_s - time.perf_counter())):
                 pass
             notes.arrived(due_s)
             self._send({"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm16(block)).decode()})
@@ -144,8 +144,6 @@ class _Conversation:
 
     def _hear_for(self, seconds: float) -> str | None:
         """Take one event that arrives in time; its type."""
-        if seconds <= 0:
-            return None
         try:
             message = self._connection.recv(timeout=seconds)
         except TimeoutError:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pipeline.errors import BadInput
 from pipeline.validation.metrics import Judged
+from pipeline.validation.replay.bench import SUITE as BENCH
 from pipeline.validation.replay.listener import Listener
 from pipeline.validation.replay.store import FORMAT, ReplayFolder, outcomes
 from pipeline.validation.replay.streams import Source
@@ -31,8 +32,8 @@ MAX_HASHED_BYTES: Final = 64 << 20
 """Arguments of a program that name a file up to this size are part of its identity."""
 
 
-def open_listener(settings: ListenerSettings) -> Listener:
-    """The listener, not opened yet; what it needs is imported here."""
+def make_listener(settings: ListenerSettings, suite: str = "") -> Listener:
+    """The listener of a suite, not opened yet; what it needs is imported here."""
     match settings:
         case ProbeListener():
             from pipeline.validation.replay.probe import ProbeReplay
@@ -51,9 +52,9 @@ def open_listener(settings: ListenerSettings) -> Listener:
 
             return RealtimeReplay(settings)
         case ChatListener():
-            from pipeline.validation.replay.chat import ChatReplay
+            from pipeline.validation.replay.chat import ChatBench, ChatReplay
 
-            return ChatReplay(settings)
+            return ChatBench(settings) if suite == BENCH else ChatReplay(settings)
 
 
 def listener_identity(settings: ListenerSettings) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def listener_identity(settings: ListenerSettings) -> dict[str, Any]:
             named = [Path(argument) for argument in settings.argv[1:] if Path(argument).is_file()]
             facts["files"] = {str(p): _sha256(p) for p in named if p.stat().st_size <= MAX_HASHED_BYTES}
         case RealtimeListener() | ChatListener():
-            facts["prompt_sha256"] = load("stream_listener").sha256
+            facts["prompts_sha256"] = [load(name).sha256 for name in ("stream_listener", "proactive_bench")]
     return facts
 
 
@@ -140,7 +141,7 @@ def replay_job(
     missing = [part for part in range(-(-count // STREAMS_PER_PART)) if not folder.has(job, part)]
     if not missing:
         return
-    listener = listener or open_listener(replay.settings)
+    listener = listener or make_listener(replay.settings, source.suite)
     first, heard = missing[0] * STREAMS_PER_PART, list[Judged]()
     listener.open()
     try:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,7 @@ class Stream:
         yield from self.samples
 
 
+@runtime_checkable
 class Source(Protocol):
     """Streams in jobs; a job is what one worker does at a time. Crosses to other processes."""
 

@@ -1,0 +1,197 @@
+"""The command `validate`: a corpus against its contract, a listener against a corpus, both against the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from flows.terminal import err, out, stages
+from pipeline.errors import BadInput, GateFailed
+
+if TYPE_CHECKING:
+    from flows.replay import Replayed, Scorers
+    from pipeline.validation.findings import Findings
+    from schemas.recipe import Gates
+
+Folder = Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder that `build` made.")]
+Program = Annotated[
+    list[str] | None, typer.Argument(metavar="[-- PROGRAM ARGUMENT...]", help="With --model command: what to run.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND|FILE",
+        help="Let it hear the corpus: probe, audio-interaction, command, openai-realtime, audio-chat, or YAML of one.",
+    ),
+]
+
+
+def validate(
+    corpus: Folder,
+    program: Program = None,
+    library: Annotated[Path | None, typer.Option(help="Library it was built from, to check every stem.")] = None,
+    report: Annotated[bool, typer.Option("--report", help="Write report/ into the corpus.")] = False,
+    model: Model = None,
+    checkpoint: Annotated[str | None, typer.Option(metavar="DIR", help="Of audio-interaction or of the probe.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the results in CORPUS/replay; the kind without it.")] = None,
+    suite: Annotated[
+        Literal["corpus", "stability", "natural", "proactive-sound-bench"], typer.Option(help="What it hears.")
+    ] = "corpus",
+    audio: Annotated[Path | None, typer.Option(metavar="DIR", help="Recordings of the last two suites.")] = None,
+    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Their labels, or the benchmark's list.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Hear these splits only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Hear so many streams only.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes of the replay.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw earlier results of this name away.")] = False,
+    contract: Annotated[bool, typer.Option(help="Check the contract before the replay.")] = True,
+    embed: Annotated[
+        str, typer.Option(metavar="lexical|minilm|DIR|none", help="Compares open replies; DIR: a sentence encoder.")
+    ] = "lexical",
+    judge: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML of a chat endpoint that scores open replies.")
+    ] = None,
+    reranker: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Cross-encoder that scores the benchmark's replies.")
+    ] = None,
+) -> None:
+    """Check a corpus against its contract, let a model hear it; exit status 3 where a rule or a gate is broken."""
+    if model is None and (program or suite != "corpus"):
+        raise BadInput("a program or a suite needs somebody who listens; pass --model")
+    broken: list[str] = []
+    if contract or model is None:
+        broken += _contract(corpus, library, report)
+    if "manifest-readable" in broken:
+        raise GateFailed(f"the manifest of {str(corpus)!r} cannot be read; see above")
+    gates = _gates(corpus)
+    if model is not None:
+        from flows.replay import listener_settings, run_replay, source_of
+        from pipeline.validation.replay.run import Replay
+
+        changes = _changes(model, corpus, checkpoint, name, program)
+        settings = listener_settings(model, changes)
+        source = source_of(corpus, suite, splits=split or (), limit=limit, audio=audio, labels=labels)
+        scorers = _scorers(embed, judge, reranker)
+        with stages() as on_progress:
+            replayed = run_replay(
+                Replay(source, settings, corpus),
+                gates=gates if suite == "corpus" else None,
+                scorers=scorers,
+                workers=workers,
+                fresh=fresh,
+                on_progress=on_progress,
+            )
+        _print_scores(replayed)
+        for finding in replayed.broken:
+            err.print(f"[red]{finding.rule}[/]: {escape(finding.where)}: {escape(finding.detail)}")
+        broken += [finding.rule for finding in replayed.broken]
+    elif gates.min_f1 is not None or gates.max_false_per_hour is not None:
+        err.print("[yellow]not checked[/] the gates on a listener: pass --model")
+    if broken:
+        raise GateFailed(f"{len(broken)} rules are broken in {str(corpus)!r}: {', '.join(broken)}; see above")
+
+
+def _contract(corpus: Path, library: Path | None, report: bool) -> list[str]:
+    from pipeline.validation.contract import validate_corpus
+
+    with stages() as on_progress:
+        findings = validate_corpus(
+            corpus, library=library, on_progress=lambda done, total: on_progress("validated", done, total)
+        )
+    for rule, found in findings.by_rule().items():
+        err.print(f"[red]{rule}[/] x{len(found)}: {escape(found[0].where)}: {escape(found[0].detail)}")
+    out.print(findings.summary())
+    if report:
+        _report(corpus, findings)
+    return list(findings.by_rule())
+
+
+def _report(corpus: Path, findings: Findings) -> None:
+    from pipeline.validation.report import write_report
+
+    try:
+        out.print(f"report  {write_report(corpus, findings)}")
+    except BadInput as unreadable:
+        err.print(f"no report: {escape(str(unreadable))}")
+
+
+def _gates(corpus: Path) -> Gates:
+    from pipeline.shards.reader import read_manifest
+    from schemas.recipe import Gates
+
+    return Gates.model_validate(read_manifest(corpus).get("recipe", {}).get("gates", {}))
+
+
+def _changes(
+    model: str, corpus: Path, checkpoint: str | None, name: str | None, program: Sequence[str] | None
+) -> dict[str, Any]:
+    """What the command line says about the listener."""
+    from pipeline.shards.reader import read_manifest
+
+    changes: dict[str, Any] = {}
+    if name is not None:
+        changes["name"] = name
+    if checkpoint is not None:
+        changes["weights" if model == "probe" else "checkpoint"] = checkpoint
+    if program:
+        changes["argv"] = tuple(program)
+    if model == "probe":
+        changes["policy"] = read_manifest(corpus).get("recipe", {}).get("policy", "strict")
+    if model == "command" and not program:
+        raise BadInput("model 'command' needs a program; end the line with: -- PROGRAM ARGUMENT...")
+    if model == "audio-interaction" and checkpoint is None:
+        raise BadInput("model 'audio-interaction' needs --checkpoint DIR; its weights are no part of this package")
+    return changes
+
+
+def _scorers(embed: str, judge: Path | None, reranker: str | None) -> Scorers:
+    from flows.replay import Scorers, judge_settings
+
+    scorer: Callable[[str, str], float] | None = None
+    if reranker is not None:
+        from pipeline.validation.replay.reranker import CrossEncoder
+
+        scorer = CrossEncoder(reranker)
+    asked = None
+    if judge is not None:
+        from pipeline.validation.replay.chat import ChatJudge
+
+        asked = ChatJudge(judge_settings(judge))
+    if embed == "none":
+        return Scorers(judge=asked, rerank=scorer)
+    from pipeline.library.encoders import LexicalEncoder, fit
+
+    checkpoint = None if embed == "minilm" else embed
+    encoder = LexicalEncoder.unweighted() if embed == "lexical" else fit("minilm", (), checkpoint)
+    return Scorers(encoder.embed_texts, encoder.name, asked, scorer)
+
+
+def _print_scores(replayed: Replayed) -> None:
+    scores = replayed.scores
+    table = Table(scores["listener"], "precision", "recall", "F1", "false per hour", "labels", box=None)
+    groups = {"all": scores["triggers"], **scores["by_ability"], **scores["by_group"], **scores["by_position"]}
+    for group, triggers in groups.items():
+        if triggers is not None:
+            at = triggers["tolerance"]["1"]
+            shown = [_figure(at[what]) for what in ("precision", "recall", "f1")]
+            table.add_row(group, *shown, _figure(triggers["false_per_hour"]), f"{at['recall']['n']:.0f}")
+    out.print(table)
+    out.print("(95 % intervals over streams; replies may be one chunk early or late)", style="dim")
+    latency, stalls = scores["latency"]["decision"], (scores["triggers"] or {}).get("stalls")
+    if latency["n"] and stalls is not None:
+        out.print(f"latency p50 {latency['p50_ms']:.1f} ms, p95 {latency['p95_ms']:.1f} ms; stalls {_figure(stalls)}")
+    for tier, found in scores.get("bench", {}).get("tiers", {}).items():
+        out.print(f"{tier}: accuracy {_figure(found['accuracy'])}, false alarms {_figure(found['false_alarms'])}")
+    out.print(f"replay  {replayed.results}")
+    out.print(f"scores  {replayed.scores_file}")
+
+
+def _figure(figure: dict[str, Any]) -> str:
+    if figure["value"] is None:
+        return "-"
+    interval = "" if figure["low"] is None else f" [{figure['low']:.2f}, {figure['high']:.2f}]"
+    return f"{figure['value']:.2f}{interval}"
