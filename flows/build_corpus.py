@@ -1,23 +1,32 @@
-"""The flow that builds a corpus: plan once, one task per shard on local processes, publish. Run it again to resume."""
+"""The flow that builds a corpus: plan once, build shards on local processes or on Ray, publish. Run it again to resume.
+
+On local processes a shard is a Prefect task; on Ray it is a Ray task, below a single Prefect task (see `on_ray`).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import multiprocessing
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 
-from pipeline.corpus_build import Workplace, build_shard, identity, planned, publish
-from pipeline.errors import StreamAudioError, TooManyQuarantined
+from flows.on_ray import build_on_ray
+from flows.prefect_api import prefect_api
+from pipeline.corpus_build import Plan, Workplace, build_shard, identity, planned, publish
+from pipeline.errors import StreamAudioError, TooManyQuarantined, WorkerLost
+from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
 from pipeline.shards.corpus import CorpusFolder
+from pipeline.storage import Location, outages_told
 from schemas.recipe import Recipe
 
 Progress = Callable[[str, int, int], None]
@@ -26,52 +35,61 @@ POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
+class Runner:
+    """Ray, of this machine or at the address of a cluster."""
+
+    address: str | None = None
+    gpus: float = 0.0
+    """Share of a GPU for each worker; for recipes whose generators or checks run on one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Built:
     """What a build leaves behind."""
 
-    root: Path
+    root: Location
     manifest: dict[str, Any]
 
 
 def build_corpus(
     recipe: Recipe,
-    library_path: Path,
-    out: Path,
+    library_path: Location,
+    out: Location,
     *,
     workers: int = 1,
+    runner: Runner | None = None,
     limit: int | None = None,
     replay_only: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Built:
     """Build `out` from a recipe and a library, or go on where an earlier build of the same stopped.
 
-    With `replay_only` no language model is asked: every reply comes from the recipe's cache.
+    `library_path` and `out` may lie in an object store. Shards are built by `workers` processes, here or, with a
+    `runner`, on Ray. With `replay_only` no language model is asked: every reply comes from the recipe's cache.
 
     Raises:
-        EndpointDown, BudgetReached: the language model cannot be asked any more; run the same again to resume.
+        EndpointDown, BudgetReached: the language model, or the object store, cannot be asked any more; run the same
+            again to resume.
+        WorkerLost: a worker was killed; run the same again to resume.
         ReplyMissing: a replay lacks a reply.
         BadInput: the library, the folder or the recipe cannot be used.
         StaleIdentity: `out` was begun with another recipe, library or limit.
         TooManyQuarantined: the corpus is finished and published, but `max_quarantined` was passed.
     """
-    folder, library = CorpusFolder(out.resolve()), Library.open(library_path)
+    folder, library = CorpusFolder(out.resolve()), Library.open(local_library(library_path))
     this_build = identity(recipe, library, limit)
-    with folder.claimed(this_build):
+    with outages_told(), folder.claimed(this_build):
         workplace = Workplace.prepare(folder, recipe, library_path.resolve(), replay_only=replay_only)
         with workplace.crew(recipe) as crew:
             plan = planned(
                 folder, recipe, library, crew=crew, limit=limit, on_progress=functools.partial(on_progress, "planned")
             )
-        runner = ProcessPoolTaskRunner(max_workers=workers)
-        # Prefect's own runners are not of the type it declares (an invariant type parameter).
-        run = run_shards.with_options(task_runner=runner)  # pyright: ignore[reportArgumentType]
-        try:
-            with _watched(workplace, functools.partial(on_progress, "built")):
-                run(workplace, [shard.name for shard in plan.shards])
-        finally:
-            # After an interrupt Prefect leaves its workers waiting for work, and the interpreter would wait for them.
-            for worker in multiprocessing.active_children():
-                worker.kill()
+        missing = _missing(workplace, plan)
+        with _watched(workplace, plan, functools.partial(on_progress, "built")), prefect_api():
+            if runner is None:
+                _run_here(workplace, missing, workers)
+            else:
+                run_on_ray(workplace, missing, workers, runner)
         manifest = publish(workplace, recipe, plan, this_build)
     share = manifest["quarantined"] / max(1, manifest["quarantined"] + manifest["rows"])
     if share > recipe.max_quarantined:
@@ -82,14 +100,36 @@ def build_corpus(
     return Built(out, manifest)
 
 
+def _missing(workplace: Workplace, plan: Plan) -> list[str]:
+    """Shards that are not there yet. Our markers are the ledger, Prefect's records only the display."""
+    reports = workplace.folder.all_finished([shard.name for shard in plan.shards])
+    for shard, report in zip(plan.shards, reports, strict=True):
+        if report is not None:
+            workplace.report_progress(shard.name, shard.streams)
+    return [shard.name for shard, report in zip(plan.shards, reports, strict=True) if report is None]
+
+
+def _run_here(workplace: Workplace, names: list[str], workers: int) -> None:
+    runner = ProcessPoolTaskRunner(max_workers=workers, initializer=end_with_parent)
+    # Prefect's own runners are not of the type it declares (an invariant type parameter).
+    run = run_shards.with_options(task_runner=runner)  # pyright: ignore[reportArgumentType]
+    try:
+        run(workplace, names)
+    except BrokenProcessPool as error:
+        raise WorkerLost(
+            "a worker process was killed, perhaps for want of memory; finished shards are kept: run the same command "
+            "again to resume, with fewer --workers if it happens again"
+        ) from error
+    finally:
+        # After an interrupt Prefect leaves its workers waiting for work, and the interpreter would wait for them.
+        for worker in multiprocessing.active_children():
+            worker.kill()
+
+
 @flow(name="build-corpus", validate_parameters=False)
 def run_shards(workplace: Workplace, names: list[str]) -> None:
-    """One task per shard that is not there yet. Our markers are the ledger, Prefect's records only the display."""
-    futures = [
-        run_shard.with_options(task_run_name=name).submit(workplace, name)
-        for name in names
-        if workplace.folder.finished(name) is None
-    ]
+    """One task per shard."""
+    futures = [run_shard.with_options(task_run_name=name).submit(workplace, name) for name in names]
     results = [future.result(raise_on_failure=False) for future in futures]
     errors = [result for result in results if isinstance(result, BaseException)]
     # Errors of ours first: they say what to do.
@@ -103,14 +143,37 @@ def run_shard(workplace: Workplace, name: str) -> None:
     build_shard(workplace, name)
 
 
+@flow(name="build-corpus", validate_parameters=False)
+def run_on_ray(workplace: Workplace, names: list[str], workers: int, runner: Runner) -> None:
+    """All shards on Ray, as one task."""
+    run_all_on_ray(workplace, names, workers, runner)
+
+
+@task(name="build-shards-on-ray")
+def run_all_on_ray(workplace: Workplace, names: list[str], workers: int, runner: Runner) -> None:
+    """Build the shards as tasks of Ray's."""
+    build_on_ray(workplace, names, workers=workers, address=runner.address, gpus=runner.gpus)
+
+
+def end_with_parent() -> None:
+    """Let this worker end when the build that started it is killed, which it would otherwise wait for for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
 @contextlib.contextmanager
-def _watched(workplace: Workplace, on_progress: Callable[[int, int], None]) -> Iterator[None]:
+def _watched(workplace: Workplace, plan: Plan, on_progress: Callable[[int, int], None]) -> Iterator[None]:
     """Report how far the workers are while they work."""
-    over = threading.Event()
+    over, total = threading.Event(), sum(shard.streams for shard in plan.shards)
 
     def watch() -> None:
-        while not over.wait(POLL_S):
-            on_progress(*workplace.progress())
+        took = 0.0
+        # Of many shards, looking takes longer.
+        while not over.wait(max(POLL_S, 10 * took)):
+            begun = time.monotonic()
+            on_progress(workplace.progress(), total)
+            took = time.monotonic() - begun
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -119,4 +182,4 @@ def _watched(workplace: Workplace, on_progress: Callable[[int, int], None]) -> I
     finally:
         over.set()
         watcher.join()
-        on_progress(*workplace.progress())
+        on_progress(workplace.progress(), total)

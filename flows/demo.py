@@ -34,11 +34,12 @@ def run_demo(out: Path, *, workers: int, on_progress: Callable[[str, int, int], 
         GateFailed: the corpus breaks a rule of its contract.
     """
     library = make_starter(out / "library", on_progress)
-    built = build_corpus(load_recipe(DEMO_RECIPE), library, out / "corpus", workers=workers, on_progress=on_progress)
+    corpus = out / "corpus"
+    built = build_corpus(load_recipe(DEMO_RECIPE), library, corpus, workers=workers, on_progress=on_progress)
     findings = validate_corpus(
-        built.root, library=library, on_progress=lambda done, total: on_progress("validated", done, total)
+        corpus, library=library, on_progress=lambda done, total: on_progress("validated", done, total)
     )
-    report = write_report(built.root, findings)
+    report = write_report(corpus, findings)
     if findings.by_rule():
         raise GateFailed(f"the demo corpus breaks {sorted(findings.by_rule())}; see {str(report)!r}")
-    return Demo(built.root, report, built.manifest)
+    return Demo(corpus, report, built.manifest)

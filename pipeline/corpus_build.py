@@ -24,6 +24,7 @@ from pipeline.grounding.search import with_threshold
 from pipeline.language.crew import Crew, open_crew
 from pipeline.language.ordered import in_order
 from pipeline.language.spending import keep_measured, spending
+from pipeline.library.fetch import local_library
 from pipeline.library.hybrid import TAGS
 from pipeline.library.library import Library
 from pipeline.planning.instructions import Instruction, as_lines, instructions_sha256, load_instructions
@@ -34,6 +35,7 @@ from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, Quarantined, ShardRe
 from pipeline.shards.realised import Realised
 from pipeline.shards.writer import write_atomically, write_shard
 from pipeline.sounds import Conditioner
+from pipeline.storage import Location, local_file, put_files, read, scratch
 from pipeline.synthesis.asr import open_check
 from pipeline.synthesis.generators import open_generators
 from pipeline.synthesis.made import MadeCache
@@ -89,11 +91,16 @@ def planned(
 ) -> Plan:
     """The planning pass, run once; a resume reads what it wrote."""
     done = folder.state / "plan" / "plan.json"
-    if not done.is_file():
-        shards, rejected = plan_corpus(recipe, library, done.parent, crew=crew, limit=limit, on_progress=on_progress)
+    written = read(done)
+    if written is None:
+        here = scratch(folder.root) / "plan"
+        shards, rejected = plan_corpus(recipe, library, here, crew=crew, limit=limit, on_progress=on_progress)
         saved = {"shards": [asdict(s) for s in shards], "rejected": [asdict(q) for q in rejected]}
-        write_atomically(done, json.dumps(saved, ensure_ascii=False).encode())
-    saved = json.loads(done.read_text(encoding="utf-8"))
+        written = json.dumps(saved, ensure_ascii=False).encode()
+        if not isinstance(done, Path):
+            put_files(done.parent, [units_file(here, shard.name) for shard in shards])
+        write_atomically(done, written)
+    saved = json.loads(written)
     return Plan(tuple(ShardPlan(**s) for s in saved["shards"]), tuple(Quarantined(**q) for q in saved["rejected"]))
 
 
@@ -101,25 +108,32 @@ def planned(
 class Workplace:
     """Where a worker finds all it needs: only paths, so that it crosses to other processes and machines."""
 
-    root: Path
-    library_path: Path
+    root: Location
+    library_path: Location
     replay_only: bool = False
 
     @staticmethod
-    def prepare(folder: CorpusFolder, recipe: Recipe, library_path: Path, *, replay_only: bool = False) -> Workplace:
+    def prepare(
+        folder: CorpusFolder, recipe: Recipe, library_path: Location, *, replay_only: bool = False
+    ) -> Workplace:
         """Write down the recipe for the workers."""
         write_atomically(folder.state / "recipe.json", recipe.model_dump_json().encode())
         return Workplace(folder.root, library_path, replay_only)
 
     def crew(self, recipe: Recipe) -> Crew:
         """The language model in its roles; all workers share one ledger."""
-        return open_crew(recipe, self.folder.state / LEDGER, replay_only=self.replay_only)
+        return open_crew(recipe, self.ledger, replay_only=self.replay_only)
 
     def spending(self, recipe: Recipe) -> dict[str, Any] | None:
         """Requests, tokens and money of this build so far: in all, per role and per scene; None without a model."""
         if not isinstance(recipe.planner, ModelPlanner):
             return None
-        return spending(self.folder.state / LEDGER, recipe.planner)
+        return spending(self.ledger, recipe.planner)
+
+    @property
+    def ledger(self) -> Path:
+        """What the language model took: a file of this machine."""
+        return scratch(self.root) / LEDGER
 
     @property
     def folder(self) -> CorpusFolder:
@@ -128,17 +142,15 @@ class Workplace:
 
     def report_progress(self, shard: str, streams_done: int) -> None:
         """Note how far a shard is, for the progress display."""
-        path = self.folder.state / "progress" / shard
-        path.parent.mkdir(exist_ok=True)
+        path = scratch(self.root) / "progress" / shard
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(streams_done), encoding="utf-8")
 
-    def progress(self) -> tuple[int, int]:
-        """(streams done, streams in all), finished shards included."""
-        plan = json.loads((self.folder.state / "plan" / "plan.json").read_text(encoding="utf-8"))
-        total = sum(shard["streams"] for shard in plan["shards"])
+    def progress(self) -> int:
+        """Streams done, those of finished shards included."""
         # A worker may be writing its count just now; an empty file is no count yet.
-        counts = [(path.read_text(encoding="utf-8") or "0") for path in (self.folder.state / "progress").glob("*")]
-        return sum(int(count) for count in counts), total
+        counts = [(path.read_text(encoding="utf-8") or "0") for path in (scratch(self.root) / "progress").glob("*")]
+        return sum(int(count) for count in counts)
 
 
 @functools.lru_cache(maxsize=1)
@@ -146,7 +158,7 @@ def open_tools(workplace: Workplace) -> Tools:
     """Everything a worker needs, opened once per process, which then computes on one thread."""
     _on_one_thread()
     recipe = Recipe.model_validate_json((workplace.folder.state / "recipe.json").read_bytes())
-    library = Library.open(workplace.library_path)
+    library = Library.open(local_library(workplace.library_path))
     made = MadeCache.at(recipe.synthesis.cache)
     tools = Tools(
         recipe=recipe,
@@ -157,7 +169,7 @@ def open_tools(workplace: Workplace) -> Tools:
         check_speech=open_check(recipe.asr, made),
         condition=Conditioner(recipe.conditioning, library.conditioned),
         generators=open_generators(recipe.synthesis, library.conditioned),
-        captioner=open_captioner(recipe, library, made, workplace.folder.state / LEDGER),
+        captioner=open_captioner(recipe, library, made, workplace.ledger),
         crew=workplace.crew(recipe),
         rooms=load_rooms(recipe.composition.room_ir),
     )
@@ -193,7 +205,7 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
     def rows() -> Iterator[Row]:
         done, reported = 0, -math.inf
         threads = tools.crew.threads if tools.crew.takes("verifier", "scene_check", "auditor") else 0
-        for unit, built in in_order(build, read_units(units_file(folder.state / "plan", name)), threads=threads):
+        for unit, built in in_order(build, read_units(units), threads=threads):
             done += len(unit.streams)
             if isinstance(built, SceneRejected):
                 quarantined.extend(_rejected(unit, built))
@@ -207,7 +219,8 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
                 reported = time.monotonic()
         workplace.report_progress(name, done)
 
-    file = write_shard(folder.root, f"data/{name}.parquet", rows())
+    with local_file(folder.state / units_file(Path("plan"), name).as_posix()) as units:
+        file = write_shard(folder.root, f"data/{name}.parquet", rows())
     report = ShardReport.of(file, name.rsplit("-", 3)[0], tally, quarantined, realised.state())
     folder.mark(name, report)
     return report
@@ -237,8 +250,7 @@ def publish(workplace: Workplace, recipe: Recipe, plan: Plan, build_identity: Ma
         StreamAudioError: a shard of the plan is missing; nothing is published.
     """
     folder, reports = workplace.folder, list[ShardReport]()
-    for shard in plan.shards:
-        report = folder.finished(shard.name)
+    for shard, report in zip(plan.shards, folder.all_finished([s.name for s in plan.shards]), strict=True):
         if report is None:
             raise StreamAudioError(f"shard {shard.name!r} was not built; run the same build again to resume")
         reports.append(report)

@@ -9,6 +9,7 @@
       ReplyMissing                   a reply that --replay-only needs and the cache does not hold
       EndpointDown                   a service that stopped answering; the run ends resumable   (exit 130)
       BudgetReached                  the recipe's budget would be passed; the run ends resumable (exit 130)
+      WorkerLost                     a worker process was killed; the run ends resumable        (exit 130)
       GateFailed                     a validation gate failed                                    (exit 3)
       TooManyQuarantined             finished, with more rejected scenes than the recipe allows  (exit 4)
 
@@ -60,6 +61,12 @@ class EndpointDown(StreamAudioError):
 
 class BudgetReached(StreamAudioError):
     """The next request could pass the recipe's budget."""
+
+    exit_code = 130
+
+
+class WorkerLost(StreamAudioError):
+    """A worker process ended without a word: killed, or out of memory."""
 
     exit_code = 130
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.shards.statistics import MEASURES, picture
 from pipeline.shards.writer import write_atomically
+from pipeline.storage import Location
 
 ASSETS = "assets"
 _SIZES = (
@@ -29,7 +29,7 @@ _HUB_LICENCES = {
 }
 
 
-def write_card(root: Path, manifest: Mapping[str, Any], attributions: Sequence[str]) -> None:
+def write_card(root: Location, manifest: Mapping[str, Any], attributions: Sequence[str]) -> None:
     """Write README.md and its assets/ from the manifest's figures; `attributions` name the authors of the sounds."""
     authors = "".join(f"- {_one_line(author)}\n" for author in attributions)
     write_atomically(root / ASSETS / "ATTRIBUTION.md", f"# Authors of the sounds\n\n{authors}".encode())

@@ -11,22 +11,25 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import BadInput, StaleIdentity
 from pipeline.language.replies import opening
+from pipeline.shards.claim import claimed
 from pipeline.shards.realised import Realised
 from pipeline.shards.schema import QUARANTINE_SCHEMA
 from pipeline.shards.statistics import MEASURES, Histogrammer, Histograms, summary
 from pipeline.shards.writer import ShardFile, write_atomically
+from pipeline.storage import Location, abort_uploads, read, scratch, size
 from pipeline.timing import to_seconds
 from schemas.protocol import CHUNK_SAMPLES
 from schemas.recipe import Recipe
@@ -36,6 +39,8 @@ FORMAT: Final = 1
 TEXT_ONLY: Final = "text/instructions.jsonl"
 """An instruction corpus as it was given, for training on text alone; where the recipe publishes it."""
 SPREADS: Final = ("settings", "events", "openings")
+LOOK_UPS: Final = 32
+"""So many shards are looked up at once in an object store, where each takes some 20 ms."""
 COMMONEST: Final = 20
 """So many of the commonest settings, events and openings stand in the manifest."""
 
@@ -141,10 +146,10 @@ class Tally:
 class CorpusFolder:
     """Where a corpus is built. All paths in the manifest are relative to `root`."""
 
-    root: Path
+    root: Location
 
     @property
-    def state(self) -> Path:
+    def state(self) -> Location:
         """Folder of resume markers; deletable once the manifest exists."""
         return self.root / ".state"
 
@@ -163,27 +168,33 @@ class CorpusFolder:
             foreign = sorted(p.name for p in self.root.iterdir() if p.name not in known and not p.name.startswith("."))
             if foreign:
                 raise BadInput(f"--out {str(self.root)!r} already holds {foreign[0]!r}; name a new or empty folder")
-        self.state.mkdir(parents=True, exist_ok=True)
-        try:
-            with filelock.FileLock(self.state / "lock", timeout=0):
-                self._check_identity(identity)
-                # Half-written by a build that was killed.
-                for left in (self.root / "data").glob("**/.*.tmp"):
-                    left.unlink(missing_ok=True)
-                yield
-        except filelock.Timeout as error:
-            raise BadInput(
-                f"another build is writing to {str(self.root)!r}; wait for it or name another --out"
-            ) from error
+        if isinstance(self.root, Path):
+            self.state.mkdir(parents=True, exist_ok=True)
+        with claimed(self.root):
+            self._check_identity(identity)
+            self._clear_halves()
+            yield
+
+    def _clear_halves(self) -> None:
+        """What a build that was killed had half written."""
+        if isinstance(self.root, Path):
+            halves = (self.root / "data").glob("**/.*.tmp")
+        else:
+            abort_uploads(self.root)
+            halves = scratch(self.root).glob(".*.tmp")
+        for half in halves:
+            half.unlink(missing_ok=True)
 
     def _check_identity(self, identity: Mapping[str, Any]) -> None:
         path = self.state / "identity.json"
-        before: Mapping[str, Any] | None = None
-        if path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))
-        elif (self.root / "manifest.json").is_file():
-            before = json.loads((self.root / "manifest.json").read_text(encoding="utf-8"))["identity"]
-        if before is None:
+        before: Mapping[str, Any]
+        if begun := read(path):
+            before = json.loads(begun)
+        elif published := read(self.root / "manifest.json"):
+            before = json.loads(published)["identity"]
+        else:
+            if not isinstance(self.root, Path):
+                shutil.rmtree(scratch(self.root), ignore_errors=True)  # of an earlier corpus of this name
             write_atomically(path, json.dumps(identity, sort_keys=True).encode())
             return
         for key in identity:
@@ -195,14 +206,18 @@ class CorpusFolder:
 
     def finished(self, name: str) -> ShardReport | None:
         """The report of a shard that is already there, None where it must be built."""
-        marker = self.state / "shards" / f"{name}.json"
-        if not marker.is_file():
+        marker = read(self.state / "shards" / f"{name}.json")
+        if marker is None:
             return None
-        report = _report(json.loads(marker.read_text(encoding="utf-8")))
-        shard = self.root / report.file.path
-        if not shard.is_file() or shard.stat().st_size != report.file.bytes:
-            return None
-        return report
+        report = _report(json.loads(marker))
+        return report if size(self.root / report.file.path) == report.file.bytes else None
+
+    def all_finished(self, names: Sequence[str]) -> list[ShardReport | None]:
+        """`finished` of every name, looked up by name and, in an object store, many at once."""
+        if isinstance(self.root, Path):
+            return [self.finished(name) for name in names]
+        with ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="look-up") as pool:
+            return list(pool.map(self.finished, names))
 
     def mark(self, name: str, report: ShardReport) -> None:
         """Record a finished shard; call after the shard itself is in place."""

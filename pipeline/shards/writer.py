@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.shards.schema import SCHEMA
+from pipeline.storage import Location, put, put_file, scratch
 from schemas.row import Row
 
 ROW_GROUP_BYTES: Final = 20 * 2**20
@@ -29,15 +30,16 @@ class ShardFile:
     sha256: str
 
 
-def write_shard(root: Path, relative: str, rows: Iterable[Row]) -> ShardFile:
-    """Write `rows` to `root/relative` through a temporary name, fsync and rename; at most one row group in memory.
+def write_shard(root: Location, relative: str, rows: Iterable[Row]) -> ShardFile:
+    """Write `rows` to `root/relative`, at most one row group in memory; it appears whole, by a rename or one put.
 
     Raises:
         OSError: the disk is full or not writable; nothing of the shard is left behind.
     """
     target = root / relative
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    folder = target.parent if isinstance(target, Path) else scratch(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{target.name}.{os.getpid()}.tmp"
     count = 0
     try:
         # FLAC does not compress further, and dictionaries or statistics over it would only cost space.
@@ -61,8 +63,11 @@ def write_shard(root: Path, relative: str, rows: Iterable[Row]) -> ShardFile:
             if group:
                 writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
         digest, length = _hash_and_sync(temporary)
-        temporary.replace(target)
-        sync_folder(target.parent)
+        if isinstance(target, Path):
+            temporary.replace(target)
+            sync_folder(folder)
+        else:
+            put_file(target, temporary)
     finally:
         temporary.unlink(missing_ok=True)
     return ShardFile(relative, count, length, digest)
@@ -101,8 +106,11 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Location, data: bytes) -> None:
     """Replace `path` with `data`, whole or not at all."""
+    if not isinstance(path, Path):
+        put(path, data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,0 +1,74 @@
+"""Prefect's API for a build: the configured one, or a server of this process on loopback that never outlives it.
+
+Prefect's own temporary server stays behind when its parent is killed. Ours reads from a pipe that only the parent holds
+open, and ends when that closes, however the parent ended.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+START_S = 180.0
+"""On a busy machine the server's imports and its database take a while."""
+
+
+@contextlib.contextmanager
+def prefect_api() -> Iterator[None]:
+    """Within it Prefect has an API."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with temporary_settings({PREFECT_API_URL: _own()}):
+        yield
+
+
+@functools.cache
+def _own() -> str:
+    from prefect.settings import get_current_settings
+
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    server = subprocess.Popen(
+        [sys.executable, "-m", __name__, str(listening.fileno())],
+        stdin=subprocess.PIPE,
+        pass_fds=[listening.fileno()],
+        env={**os.environ, "PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", **settings},
+    )
+    port = listening.getsockname()[1]
+    listening.close()
+    atexit.register(_stop, server)
+    # The server's socket listens already, so that this waits for its first answer.
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)
+    client.request("GET", "/api/health")
+    client.getresponse()
+    client.close()
+    return f"http://127.0.0.1:{port}/api"
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.communicate()
+
+
+def serve(listening: int) -> None:
+    """Serve on a listening socket until standard input ends."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+    config = uvicorn.Config(create_app(final=True), log_level="error", lifespan="on")
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=listening)])
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))
