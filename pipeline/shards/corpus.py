@@ -168,11 +168,17 @@ class CorpusFolder:
             foreign = sorted(p.name for p in self.root.iterdir() if p.name not in known and not p.name.startswith("."))
             if foreign:
                 raise BadInput(f"--out {str(self.root)!r} already holds {foreign[0]!r}; name a new or empty folder")
+        with self.locked():
+            self._check_identity(identity)
+            self._clear_halves()
+            yield
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other builds out; raises BadInput where one is in."""
         if isinstance(self.root, Path):
             self.state.mkdir(parents=True, exist_ok=True)
         with claimed(self.root):
-            self._check_identity(identity)
-            self._clear_halves()
             yield
 
     def _clear_halves(self) -> None:
