@@ -16,6 +16,7 @@ from rich.table import Table
 
 from flows import streaming_cli, validate_cli
 from flows.library_cli import library_app
+from flows.probe_cli import probe_app
 from flows.terminal import err, out, stages
 from pipeline.errors import BadInput, StreamAudioError
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 recipe_app = typer.Typer(no_args_is_help=True, help="Recipes: their schema, and one with its defaults filled in.")
 app.add_typer(library_app, name="library")
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(probe_app, name="probe")
 app.command()(streaming_cli.stream)
 app.command()(streaming_cli.serve)
 
