@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -62,9 +62,8 @@ def validate(
     """Check a corpus against its contract, let a model hear it; exit status 3 where a rule or a gate is broken."""
     if model is None and (program or suite != "corpus"):
         raise BadInput("a program or a suite needs somebody who listens; pass --model")
-    broken: list[str] = []
-    if contract or model is None:
-        broken += _contract(corpus, library, report)
+    findings = _contract(corpus, library) if contract or model is None else None
+    broken = [] if findings is None else [*findings.by_rule()]
     if "manifest-readable" in broken:
         raise GateFailed(f"the manifest of {str(corpus)!r} cannot be read; see above")
     gates = _gates(corpus)
@@ -72,15 +71,13 @@ def validate(
         from flows.replay import listener_settings, run_replay, source_of
         from pipeline.validation.replay.run import Replay
 
-        changes = _changes(model, corpus, checkpoint, name, program)
-        settings = listener_settings(model, changes)
+        settings = listener_settings(model, _changes(model, corpus, checkpoint, name, program))
         source = source_of(corpus, suite, splits=split or (), limit=limit, audio=audio, labels=labels)
-        scorers = _scorers(embed, judge, reranker)
         with stages() as on_progress:
             replayed = run_replay(
                 Replay(source, settings, corpus),
                 gates=gates if suite == "corpus" else None,
-                scorers=scorers,
+                scorers=_scorers(embed, judge, reranker),
                 workers=workers,
                 fresh=fresh,
                 on_progress=on_progress,
@@ -91,11 +88,13 @@ def validate(
         broken += [finding.rule for finding in replayed.broken]
     elif gates.min_f1 is not None or gates.max_false_per_hour is not None:
         err.print("[yellow]not checked[/] the gates on a listener: pass --model")
+    if report:
+        _report(corpus, findings)
     if broken:
         raise GateFailed(f"{len(broken)} rules are broken in {str(corpus)!r}: {', '.join(broken)}; see above")
 
 
-def _contract(corpus: Path, library: Path | None, report: bool) -> list[str]:
+def _contract(corpus: Path, library: Path | None) -> Findings:
     from pipeline.validation.contract import validate_corpus
 
     with stages() as on_progress:
@@ -105,12 +104,10 @@ def _contract(corpus: Path, library: Path | None, report: bool) -> list[str]:
     for rule, found in findings.by_rule().items():
         err.print(f"[red]{rule}[/] x{len(found)}: {escape(found[0].where)}: {escape(found[0].detail)}")
     out.print(findings.summary())
-    if report:
-        _report(corpus, findings)
-    return list(findings.by_rule())
+    return findings
 
 
-def _report(corpus: Path, findings: Findings) -> None:
+def _report(corpus: Path, findings: Findings | None) -> None:
     from pipeline.validation.report import write_report
 
     try:
@@ -172,26 +169,48 @@ def _scorers(embed: str, judge: Path | None, reranker: str | None) -> Scorers:
 
 def _print_scores(replayed: Replayed) -> None:
     scores = replayed.scores
-    table = Table(scores["listener"], "precision", "recall", "F1", "false per hour", "labels", box=None)
+    table = Table(scores["listener"], "precision", "recall", "F1", "false/h", "labels", box=None)
+    for column in table.columns:
+        column.no_wrap = True
     groups = {"all": scores["triggers"], **scores["by_ability"], **scores["by_group"], **scores["by_position"]}
     for group, triggers in groups.items():
-        if triggers is not None:
-            at = triggers["tolerance"]["1"]
-            shown = [_figure(at[what]) for what in ("precision", "recall", "f1")]
-            table.add_row(group, *shown, _figure(triggers["false_per_hour"]), f"{at['recall']['n']:.0f}")
+        if triggers is None:
+            continue
+        at = triggers["tolerance"]["1"]
+        figures = (at["precision"], at["recall"], triggers["false_per_hour"])
+        precision, recall, false = (_figure({**figure, "low": None}) for figure in figures)
+        table.add_row(group, precision, recall, _figure(at["f1"]), false, f"{at['recall']['n']:.0f}")
     out.print(table)
     out.print("(95 % intervals over streams; replies may be one chunk early or late)", style="dim")
     latency, stalls = scores["latency"]["decision"], (scores["triggers"] or {}).get("stalls")
     if latency["n"] and stalls is not None:
-        out.print(f"latency p50 {latency['p50_ms']:.1f} ms, p95 {latency['p95_ms']:.1f} ms; stalls {_figure(stalls)}")
+        out.print(f"latency p50 {latency['p50_ms']:.3g} ms, p95 {latency['p95_ms']:.3g} ms; stalls {_figure(stalls)}")
+    for name, figure in _texts(scores["text"]):
+        out.print(f"{name} {_figure(figure)}")
     for tier, found in scores.get("bench", {}).get("tiers", {}).items():
         out.print(f"{tier}: accuracy {_figure(found['accuracy'])}, false alarms {_figure(found['false_alarms'])}")
     out.print(f"replay  {replayed.results}")
     out.print(f"scores  {replayed.scores_file}")
 
 
+def _texts(text: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One figure a line: (what, of what)."""
+    for task, found in {**text.get("transcripts", {}), **text.get("translations", {})}.items():
+        for metric, figure in found.items():
+            yield f"{task} {metric}", figure
+    for kind in ("counts", "choices"):
+        if kind in text:
+            yield f"{kind} exact", text[kind]["exact"]
+    for metric, found in text.get("open", {}).items():
+        yield f"open replies, {metric}", found.get("all", found)
+
+
 def _figure(figure: dict[str, Any]) -> str:
     if figure["value"] is None:
         return "-"
-    interval = "" if figure["low"] is None else f" [{figure['low']:.2f}, {figure['high']:.2f}]"
-    return f"{figure['value']:.2f}{interval}"
+    interval = "" if figure["low"] is None else f" [{_number(figure['low'])}, {_number(figure['high'])}]"
+    return f"{_number(figure['value'])}{interval}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"

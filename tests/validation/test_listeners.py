@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.errors import BadInput, EndpointDown, MissingDependency
+from pipeline.streaming.probe import CRITERIA, Card, Network, Probe, features_of, load_probe, save_weights
 from pipeline.validation.replay.chat import ChatBench, ChatJudge, ChatReplay, read_answer
 from pipeline.validation.replay.command import CommandReplay, pcm16
 from pipeline.validation.replay.listener import Chunk, Listener, Outcome
+from pipeline.validation.replay.probe import ProbeReplay
 from pipeline.validation.replay.session import SessionReplay
 from pipeline.validation.texts import Exchange
-from schemas.listeners import ChatListener, CommandListener, JudgeSettings, SessionListener
+from schemas.listeners import ChatListener, CommandListener, JudgeSettings, ProbeListener, SessionListener
 from schemas.protocol import CHUNK_SAMPLES
 from tests.sound_server import Reply, SoundServer, error
 from tests.streaming.conftest import noise, talk, tiny_configs, tiny_weights, write_checkpoint
@@ -135,6 +138,21 @@ def test_a_session_drains_what_came_while_it_spoke(checkpoint: Path) -> None:
         # A control step and at least one token: what was asked about is known no earlier.
         assert (first.chunks[reply.chunk].latency_ms or 0) >= 60 + 45 + 250 - 1e-6
     assert first.stalls == 0
+
+
+# -- probe ------------------------------------------------------------------------------------------
+
+
+def test_the_probe_decides_as_it_does_by_itself(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    probe = Probe(Network(len(CRITERIA)), Card(threshold=0.82))
+    save_weights(probe, tmp_path / "probe.safetensors")
+    probe, chunks = load_probe(tmp_path / "probe.safetensors"), noise(30)
+    whole = probe.listen(features_of(chunks.ravel()))
+    (outcome,) = hear(ProbeReplay(ProbeListener(weights=str(tmp_path / "probe.safetensors"))), iter(chunks))
+    assert tuple(reply.chunk for reply in outcome.replies) == whole.replies
+    np.testing.assert_allclose([chunk.score or 0 for chunk in outcome.chunks], whole.respond, atol=1e-4)
+    assert all(chunk.latency_ms is not None for chunk in outcome.chunks)
 
 
 # -- audio-chat -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
@@ -19,6 +20,7 @@ from pipeline.errors import BadInput, StaleIdentity
 from pipeline.validation.gates import broken_by_corpus, broken_by_listener
 from pipeline.validation.replay.bench import BenchSource, outputs
 from pipeline.validation.replay.listener import Chunk, Outcome
+from pipeline.validation.replay.reranker import CrossEncoder
 from pipeline.validation.replay.run import Replay, make_listener, replay_job
 from pipeline.validation.replay.streams import CorpusSource, StabilitySource
 from pipeline.validation.scores import scores
@@ -299,6 +301,62 @@ def test_mistakes_are_one_line(
     assert result.status == 2
     assert message in result.err
     assert "Traceback" not in result.err
+
+
+def test_the_documented_program_joins(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "validation.md").read_text(encoding="utf-8"), re.S)
+    program = tmp_path / "my_model.py"
+    program.write_text(code, encoding="utf-8")
+    command = ("--no-contract", "--model", "command", "--limit", 4, "--", sys.executable, program)
+    result = run(capsys, monkeypatch, "validate", corpus, *command)
+    assert result.status == 0, result.err
+    assert "scores  " in result.out
+    rows = pq.read_table(corpus / "replay" / "command.parquet").to_pylist()
+    assert len(rows) == 4
+    replies = [reply for row in rows for reply in row["replies"]]
+    assert replies
+    assert {(reply["text"], reply["emotion"]) for reply in replies} == {("What was that?", "surprise")}
+    assert all(0 <= chunk["score"] <= 1 for row in rows for chunk in row["chunks"])
+
+
+@pytest.mark.slow
+def test_workers_hear_shards_side_by_side(corpus: Path, silent: CommandListener) -> None:
+    alone = run_replay(Replay(CorpusSource(corpus), silent, corpus)).results.read_bytes()
+    together = run_replay(
+        Replay(CorpusSource(corpus), silent.model_copy(update={"name": "pair"}), corpus), workers=2
+    ).results
+    one, other = (pq.read_table(results).drop_columns("chunks") for results in (pa.BufferReader(alone), together))
+    assert one.equals(other)
+
+
+def test_a_cross_encoder_scores_replies(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    words = {word: i for i, word in enumerate(("[PAD]", "[UNK]", "glass", "run"))}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.pre_tokenizer = Whitespace()  # pyright: ignore[reportAttributeAccessIssue]
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]").save_pretrained(tmp_path)  # noqa: S106
+
+    def save(outputs: int) -> None:
+        config = BertConfig(
+            vocab_size=4, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+        )
+        config.num_labels = outputs
+        BertForSequenceClassification(config).save_pretrained(tmp_path)
+
+    save(1)
+    scorer = CrossEncoder(str(tmp_path))
+    scored = scorer("glass", "run")
+    assert 0 < scored < 1
+    assert scorer("glass", "run") == scored != scorer("run", "glass")
+    save(3)
+    with pytest.raises(BadInput, match="has 3 outputs"):
+        CrossEncoder(str(tmp_path))
 
 
 def test_settings_of_a_listener_come_from_yaml(tmp_path: Path) -> None:
