@@ -72,7 +72,8 @@ TASKS: Mapping[str, Callable[[Task], Script]] = MappingProxyType(
     }
 )
 BILINGUAL = frozenset(
-    "count_events alert_on_event stay_silent_unless sound_event_qa "
+    "single_turn_qa count_events alert_on_event stay_silent_unless sound_event_qa "
+    "smart_home_control emotion_aware_reply "
     "physiological_distress natural_hazard equipment_fault safety_signal".split()
 )
 """Sub-tasks whose texts are there in every language; the others have one."""

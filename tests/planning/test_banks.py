@@ -14,6 +14,7 @@ from schemas.protocol import EMOTIONS
 SPEAKABLE = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?:[,;:.!?…]? [^\W\d_]+(?:['’-][^\W\d_]+)*)*[.!?…]")
 SPEAKABLE_ZH = re.compile(r"[\u3400-\u9fff，。！？、；：]+")
 FIELDS = {"questions": 2, "memories": 5, "hesitations": 2, "moods": 3, "home": 5, "waiting": 2, "surroundings": 3}
+FIELDS |= {"questions_zh": 2, "moods_zh": 3, "home_zh": 5}
 
 
 @pytest.mark.parametrize("name", [*FIELDS, "dialogues", "translations"])
@@ -58,6 +59,9 @@ def spoken() -> list[str]:
 def test_what_is_said_can_be_spoken_as_it_stands() -> None:
     assert [text for text in spoken() if not SPEAKABLE.fullmatch(text)] == []
     chinese = [*bank("reading")["mandarin"], *(zh.replace("/ ", "") for _, zh in entries("translations"))]
+    chinese += [text for entry in entries("questions_zh") for text in entry]
+    chinese += [text for words, _, _, _, reply in entries("home_zh") for text in (words, reply)]
+    chinese += [text for entry in entries("moods_zh") for text in entry[1:]]
     assert [text for text in chinese if not SPEAKABLE_ZH.fullmatch(text.replace(" ", ""))] == []
 
 
@@ -87,8 +91,9 @@ def test_spontaneous_speech_hesitates() -> None:
     assert not any(re.search(r"\b(um|uh|er)\b", text) for text in bank("reading")["read"])
 
 
-def test_moods_are_the_protocols_and_each_occurs_often() -> None:
-    felt = [emotion for emotion, _, _ in entries("moods")]
+@pytest.mark.parametrize("name", ["moods", "moods_zh"])
+def test_moods_are_the_protocols_and_each_occurs_often(name: str) -> None:
+    felt = [emotion for emotion, _, _ in entries(name)]
     assert set(felt) == set(EMOTIONS) - {"normal"}
     assert min(felt.count(emotion) for emotion in felt) >= 8
 

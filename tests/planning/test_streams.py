@@ -151,6 +151,24 @@ def test_the_rows_of_a_pair_differ_in_one_cue(sub_task: str, seed: int) -> None:
     assert apart(respond) == apart(silent)
 
 
+@pytest.mark.parametrize(
+    "sub_task",
+    "count_events alert_on_event stay_silent_unless sound_event_qa scene_description multiple_choice_qa".split()
+    + list(PROACTIVE),
+)
+def test_forty_different_items_come_from_sounds_and_wordings(sub_task: str) -> None:
+    """The other sub-tasks draw from banks, whose tests count their items."""
+    items = set[tuple[str, ...]]()
+    for seed in range(120):
+        (stream,) = plan(sub_task, seed)
+        own = [step for step in stream.steps if step.sub_task == sub_task]
+        heard = [stream.scene.sub_events[s.index].name for s in own if s.source == "event" and s.reply]
+        items.add((*texts_of(stream), *heard))
+        if len(items) == 40:
+            return
+    pytest.fail(f"{len(items)} different items")
+
+
 @settings(max_examples=40)
 @given(seed=SEEDS)
 def test_each_target_gets_the_running_count(seed: int) -> None:
@@ -250,7 +268,10 @@ def test_texts_vary(sub_task: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sub_task", ["count_events", "alert_on_event", "stay_silent_unless", "sound_event_qa", *PROACTIVE]
+    "sub_task",
+    "single_turn_qa count_events alert_on_event stay_silent_unless sound_event_qa smart_home_control "
+    "emotion_aware_reply".split()
+    + list(PROACTIVE),
 )
 def test_chinese_streams_speak_chinese(sub_task: str) -> None:
     for seed in range(8):

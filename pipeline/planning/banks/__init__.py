@@ -18,3 +18,8 @@ def entries(name: str, part: str | None = None) -> tuple[tuple[str, ...], ...]:
     """The entries of a file, or of a part of it, each split into its fields."""
     listed: Any = bank(name)
     return tuple(tuple(entry.split(" | ")) for entry in (listed if part is None else listed[part]))
+
+
+def spoken_in(language: str, name: str) -> tuple[tuple[str, ...], ...]:
+    """The entries of a file that is there for several languages."""
+    return entries(name if language == "en" else f"{name}_{language}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from pipeline.errors import SceneRejected
-from pipeline.planning.banks import entries
+from pipeline.planning.banks import entries, spoken_in
 from pipeline.planning.blocks import Task
 from pipeline.planning.moves import Asked, Script, say
 from pipeline.planning.scripted import PlannedScene, identify
@@ -18,7 +18,7 @@ P_SECOND_COMMAND = 0.5
 
 def smart_home_control(task: Task) -> Script:
     """One or two commands, each acknowledged at its end with the action as JSON."""
-    commands = entries("home")
+    commands = spoken_in(task.language, "home")
     drawn = task.rng.permutation(len(commands))[: 1 + task.chance(P_SECOND_COMMAND)]
     return Script(
         [
@@ -49,7 +49,7 @@ def environment_aware_reply(task: Task) -> Script:
 
 def emotion_aware_reply(task: Task) -> Script:
     """A turn whose voice carries an emotion, and a reply in the tone that meets it."""
-    felt, words, answer = task.pick(entries("moods"))
+    felt, words, answer = task.pick(spoken_in(task.language, "moods"))
     emotion = cast(Emotion, felt)
     utterance = Utterance(text=words, emotion=emotion, language=task.language)
     return Script([say(task, utterance, PlannedReply(text=answer, emotion=TONE[emotion]))])

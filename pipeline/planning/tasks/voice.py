@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pipeline.errors import SceneRejected
-from pipeline.planning.banks import bank, entries
+from pipeline.planning.banks import bank, entries, spoken_in
 from pipeline.planning.blocks import Task
 from pipeline.planning.moves import Move, Say, Script, say
 from schemas.plan import PlannedReply, Speaker, Utterance
@@ -106,5 +106,5 @@ def barge_in(task: Task) -> Script:
 
 
 def _question(task: Task) -> Say:
-    question, answer = task.pick(entries("questions"))
+    question, answer = task.pick(spoken_in(task.language, "questions"))
     return say(task, question, PlannedReply(text=answer))
