@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
@@ -25,7 +26,10 @@ from pipeline.corpus_build import Plan, Workplace, build_shard, identity, planne
 from pipeline.errors import StreamAudioError, TooManyQuarantined, WorkerLost
 from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
-from pipeline.shards.corpus import CorpusFolder
+from pipeline.past import Past
+from pipeline.shards.corpus import CorpusFolder, same_build
+from pipeline.shards.reader import read_manifest
+from pipeline.shards.versions import version_of
 from pipeline.storage import Location, outages_told
 from schemas.recipe import Recipe
 
@@ -60,12 +64,14 @@ def build_corpus(
     runner: Runner | None = None,
     limit: int | None = None,
     replay_only: bool = False,
+    past: Past | None = None,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Built:
     """Build `out` from a recipe and a library, or go on where an earlier build of the same stopped.
 
     `library_path` and `out` may lie in an object store. Shards are built by `workers` processes, here or, with a
     `runner`, on Ray. With `replay_only` no language model is asked: every reply comes from the recipe's cache.
+    `past` is what earlier versions used up (`flows.versions`).
 
     Raises:
         EndpointDown, BudgetReached: the language model, or the object store, cannot be asked any more; run the same
@@ -77,12 +83,22 @@ def build_corpus(
         TooManyQuarantined: the corpus is finished and published, but `max_quarantined` was passed.
     """
     folder, library = CorpusFolder(out.resolve()), Library.open(local_library(library_path))
-    this_build = identity(recipe, library, limit)
+    published = read_manifest(out) if isinstance(out, Path) and (out / "manifest.json").is_file() else None
+    if published is not None and version_of(published) > 1:
+        same_build(published["identity"], identity(recipe, library, limit), out)
+        return Built(out, published)
+    this_build = identity(recipe, library, limit, past)
     with outages_told(), folder.claimed(this_build):
         workplace = Workplace.prepare(folder, recipe, library_path.resolve(), replay_only=replay_only)
         with workplace.crew(recipe) as crew:
             plan = planned(
-                folder, recipe, library, crew=crew, limit=limit, on_progress=functools.partial(on_progress, "planned")
+                folder,
+                recipe,
+                library,
+                crew=crew,
+                limit=limit,
+                past=past,
+                on_progress=functools.partial(on_progress, "planned"),
             )
         missing = _missing(workplace, plan)
         with _watched(workplace, plan, functools.partial(on_progress, "built")), prefect_api():

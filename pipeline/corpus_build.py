@@ -27,6 +27,7 @@ from pipeline.language.spending import keep_measured, spending
 from pipeline.library.fetch import local_library
 from pipeline.library.hybrid import TAGS
 from pipeline.library.library import Library
+from pipeline.past import Past
 from pipeline.planning.instructions import Instruction, as_lines, instructions_sha256, load_instructions
 from pipeline.rooms import load_rooms, rooms_sha256
 from pipeline.scene import build_unit
@@ -51,10 +52,11 @@ VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "f
 """Packages whose version can change a shard's bytes."""
 
 
-def identity(recipe: Recipe, library: Library, limit: int | None) -> dict[str, Any]:
+def identity(recipe: Recipe, library: Library, limit: int | None, past: Past | None = None) -> dict[str, Any]:
     """What a resume must share with the build it goes on with."""
     instructions = _instructions(recipe)
-    return {
+    after = {"version": past.version, "follows": past.follows} if past is not None and past.follows else {}
+    return after | {
         "recipe_sha256": recipe_sha256(recipe),
         "library_sha256": library.hash,
         "index_sha256": _index_sha256(recipe, library),
@@ -87,6 +89,7 @@ def planned(
     *,
     crew: Crew,
     limit: int | None,
+    past: Past | None = None,
     on_progress: Callable[[int, int], None],
 ) -> Plan:
     """The planning pass, run once; a resume reads what it wrote."""
@@ -94,7 +97,9 @@ def planned(
     written = read(done)
     if written is None:
         here = scratch(folder.root) / "plan"
-        shards, rejected = plan_corpus(recipe, library, here, crew=crew, limit=limit, on_progress=on_progress)
+        shards, rejected = plan_corpus(
+            recipe, library, here, crew=crew, limit=limit, past=past, on_progress=on_progress
+        )
         saved = {"shards": [asdict(s) for s in shards], "rejected": [asdict(q) for q in rejected]}
         written = json.dumps(saved, ensure_ascii=False).encode()
         if not isinstance(done, Path):

@@ -22,6 +22,8 @@ class Past:
     """Of all versions before `version`; the first has none."""
 
     version: int = 1
+    follows: str | None = None
+    """sha256 of the manifest that the version continues."""
     splits: Mapping[str, str] = field(default_factory=dict)
     """The split of every clip that a row holds, noise included."""
     uses: Mapping[str, int] = field(default_factory=dict)
@@ -33,8 +35,8 @@ class Past:
     """Streams that were planned, quarantined ones included."""
 
 
-def read_past(corpus: Path, version: int, quarantined: Mapping[str, int]) -> Past:
-    """Of a published corpus; `quarantined` are its rejected streams per sub-task."""
+def read_past(corpus: Path, version: int, follows: str, quarantined: Mapping[str, int]) -> Past:
+    """Of a published corpus whose manifest has the sha256 `follows`; `quarantined` are its rejects per sub-task."""
     splits: dict[str, str] = {}
     uses: Counter[str] = Counter()
     sub_tasks = Counter(quarantined)
@@ -49,7 +51,7 @@ def read_past(corpus: Path, version: int, quarantined: Mapping[str, int]) -> Pas
             sub_tasks[row["sub_task"]] += 1
             fingerprints.add(_of_json(json.loads(row["plan_json"])))
             scenarios.append(row["scenario"])
-    return Past(version, splits, uses, frozenset(fingerprints), tuple(scenarios), sub_tasks)
+    return Past(version, follows, splits, uses, frozenset(fingerprints), tuple(scenarios), sub_tasks)
 
 
 def fingerprint(plan: StreamPlan) -> str:

@@ -66,7 +66,7 @@ def _order(recipe: Recipe, split: str, quota: Mapping[str, int], version: int) -
     slots: list[tuple[str, bool]] = []
     for sub_task, count in quota.items():
         share = recipe.pairs if ABILITY_OF[sub_task] == "proactive_response" else 0.0
-        pairs = round(count * share / 2)
+        pairs = min(round(count * share / 2), count // 2)
         slots += [(sub_task, True)] * pairs + [(sub_task, False)] * (count - 2 * pairs)
     generator = rng(recipe.seed, split, "order" if version == 1 else f"order v{version}")
     return [slots[i] for i in generator.permutation(len(slots))]

@@ -96,3 +96,9 @@ def test_a_bag_costs_the_same_whatever_the_size_of_the_library():
     bag = _bag(pool, 16, np.random.default_rng(0))
     assert len({a.tags for a in bag}) == 16
     assert _Counted.looked <= 16 * LOOKED_AT
+
+
+@pytest.mark.parametrize("streams", [1, 3, 5, 7])
+def test_an_odd_number_of_streams_that_should_all_be_pairs_stays_that_number(streams):
+    recipe = RECIPE.model_copy(update={"pairs": 1.0, "mixture": {"natural_hazard": 1.0}})
+    assert sum(len(slot.ids) for slot in slots_of(recipe, {"train": streams})) == streams

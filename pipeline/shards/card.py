@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline.shards.changes import as_markdown
 from pipeline.shards.statistics import MEASURES, picture
 from pipeline.shards.writer import write_atomically
 from pipeline.storage import Location
@@ -42,8 +43,15 @@ def write_card(root: Location, manifest: Mapping[str, Any], attributions: Sequen
         first_split=next(iter(manifest["splits"])),
         measures=MEASURES,
         authors=len(attributions),
+        what_changed=_what_changed(manifest),
     )
     write_atomically(root / "README.md", text.encode())
+
+
+def _what_changed(manifest: Mapping[str, Any]) -> str:
+    """The latest version against the one before, as a table; empty where there is none before."""
+    changed = manifest["history"][-1].get("changes") if "history" in manifest else None
+    return as_markdown(changed) if changed else ""
 
 
 def _title(manifest: Mapping[str, Any]) -> str:
@@ -69,8 +77,18 @@ def _front_matter(manifest: Mapping[str, Any]) -> str:
         "configs": [
             {
                 "config_name": "default",
-                "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in manifest["splits"]],
+                "data_files": [
+                    {"split": name, "path": _patterns(name, split["shards"])}
+                    for name, split in manifest["splits"].items()
+                ],
             }
         ],
     }
     return yaml.safe_dump(card, sort_keys=False, allow_unicode=True)
+
+
+def _patterns(name: str, shards: Sequence[Mapping[str, Any]]) -> str | list[str]:
+    """Where the shards of a split are: one pattern for each folder of theirs."""
+    folders = sorted({shard["path"].rpartition("/")[0] for shard in shards}) or ["data"]
+    patterns = [f"{folder}/{name}-*.parquet" for folder in folders]
+    return patterns[0] if len(patterns) == 1 else patterns

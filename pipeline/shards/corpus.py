@@ -203,12 +203,7 @@ class CorpusFolder:
                 shutil.rmtree(scratch(self.root), ignore_errors=True)  # of an earlier corpus of this name
             write_atomically(path, json.dumps(identity, sort_keys=True).encode())
             return
-        for key in identity:
-            if before.get(key) != identity[key]:
-                raise StaleIdentity(
-                    f"{str(self.root)!r} was begun with {key} {before.get(key)!r}, this build has {identity[key]!r}; "
-                    "a resume needs the same: restore it, or build into a new --out"
-                )
+        same_build(before, identity, self.root)
 
     def finished(self, name: str) -> ShardReport | None:
         """The report of a shard that is already there, None where it must be built."""
@@ -243,6 +238,16 @@ class CorpusFolder:
         """Write manifest.json; the last act of a build."""
         text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)
         write_atomically(self.root / "manifest.json", text.encode())
+
+
+def same_build(before: Mapping[str, Any], now: Mapping[str, Any], root: Location) -> None:
+    """Raises StaleIdentity where a build is another than the one that a folder was begun with."""
+    for key in now:
+        if before.get(key) != now[key]:
+            raise StaleIdentity(
+                f"{str(root)!r} was begun with {key} {before.get(key)!r}, this build has {now[key]!r}; "
+                "a resume needs the same: restore it, or build into a new --out"
+            )
 
 
 def _report(data: dict[str, Any]) -> ShardReport:

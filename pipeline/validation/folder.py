@@ -25,7 +25,10 @@ from schemas.recipe import Recipe
 
 HOURS_TOLERANCE = 1e-5
 """The manifest rounds to 1e-6 h."""
-_OURS = {".state", "assets", "data", "replay", "report", "text", "manifest.json", "README.md", "quarantine.parquet"}
+_OURS = {
+    *(".state", "assets", "data", "replay", "report", "text"),
+    *("manifest.json", "README.md", "quarantine.parquet", "audit.parquet", "marks.json"),
+}
 
 
 class _Model(BaseModel):
@@ -260,7 +263,8 @@ def _card(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
         files = {file["split"]: file["path"] for config in front["configs"] for file in config["data_files"]}
     except (KeyError, TypeError):
         files = {}
-    if set(files) != set(manifest.splits) or not all(str(path).startswith("data/") for path in files.values()):
+    patterns = [str(one) for path in files.values() for one in (path if isinstance(path, list) else [path])]
+    if set(files) != set(manifest.splits) or not all(pattern.startswith("data/") for pattern in patterns):
         yield Finding("card-front-matter", where, f"data_files {files}, expected {list(manifest.splits)} under data/")
 
 

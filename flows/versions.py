@@ -1,0 +1,120 @@
+"""Versions of a corpus: build the next one beside what is published, hold it to its gates, then publish it.
+
+Corpora with versions lie in local folders; in an object store a corpus is built whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from flows.build_corpus import Built, Progress, build_corpus
+from pipeline.config import recipe_sha256
+from pipeline.corpus_build import identity
+from pipeline.errors import BadInput, GateFailed, StaleIdentity
+from pipeline.library.library import Library
+from pipeline.past import Past, read_past
+from pipeline.shards.corpus import CorpusFolder
+from pipeline.shards.reader import read_manifest
+from pipeline.shards.versions import (
+    clear,
+    exclude,
+    next_folder,
+    rejected_of,
+    sha256_of,
+    take_over,
+    taken_over,
+    version_of,
+)
+from pipeline.validation.contract import validate_corpus
+from schemas.recipe import Recipe
+
+
+def renew(
+    recipe: Recipe,
+    library_path: Path,
+    out: Path,
+    *,
+    mode: Literal["append", "refresh"],
+    workers: int = 1,
+    limit: int | None = None,
+    replay_only: bool = False,
+    on_progress: Progress = lambda what, done, total: None,
+) -> Built:
+    """Build the next version of `out`, or go on with it, and publish it if its gates hold.
+
+    With `append` new rows join the published ones: no id, seed or scene comes again and no clip changes its split. With
+    `refresh` they replace them; where recipe and library are as they were, nothing is done. The first version is the
+    same either way.
+
+    Raises:
+        GateFailed, TooManyQuarantined: nothing is published; the version is left to be looked at.
+        StaleIdentity: an append to a corpus of another recipe, or what lies unfinished is another build.
+    """
+    out = out.resolve()
+    folder, staged = CorpusFolder(out), next_folder(out)
+    if (folder.state / "identity.json").is_file() and not (out / "manifest.json").is_file() and not staged.is_dir():
+        raise BadInput(f"{str(out)!r} holds an unfinished build; finish it with `streamaudio build` first")
+    with folder.locked():
+        if taken_over(out):
+            clear(out)
+        past = Past()
+        if (out / "manifest.json").is_file():
+            published = read_manifest(out)
+            if mode == "append":
+                past = _past(out, recipe)
+            elif version_of(published) == 1 or published["history"][-1]["mode"] == "refresh":
+                this_build = identity(recipe, Library.open(library_path), limit)
+                if all(published["identity"].get(key) == value for key, value in this_build.items()):
+                    return Built(out, published)
+        try:
+            build_corpus(
+                recipe,
+                library_path,
+                staged,
+                workers=workers,
+                limit=limit,
+                replay_only=replay_only,
+                past=past,
+                on_progress=on_progress,
+            )
+        except StaleIdentity as stale:
+            raise StaleIdentity(f"{stale}; or delete {str(staged)!r}, which is not published, to begin anew") from stale
+        _hold_to_gates(staged, library_path, on_progress)
+        return Built(out, take_over(out, mode))
+
+
+def without(out: Path, ids: set[str]) -> Built:
+    """Publish a version of a corpus without some rows."""
+    out = out.resolve()
+    with CorpusFolder(out).locked():
+        if taken_over(out):
+            clear(out)
+        if next_folder(out).is_dir():
+            raise BadInput(f"{str(out)!r} holds an unfinished version; finish it, or delete .state/next, first")
+        return Built(out, exclude(out, ids))
+
+
+def _past(out: Path, recipe: Recipe) -> Past:
+    published = read_manifest(out)
+    if published["recipe_sha256"] != recipe_sha256(recipe):
+        raise StaleIdentity(
+            f"{str(out)!r} is of recipe {published['recipe_sha256'][:12]!r}, this one is "
+            f"{recipe_sha256(recipe)[:12]!r}; an append needs the same: restore it, use --mode refresh, or build "
+            "another corpus and join them with `streamaudio corpus merge`"
+        )
+    quarantined = Counter(rejected.sub_task for rejected in rejected_of(out))
+    return read_past(out, version_of(published) + 1, sha256_of(out), quarantined)
+
+
+def _hold_to_gates(staged: Path, library_path: Path, on_progress: Progress) -> None:
+    broken = validate_corpus(
+        staged, library=library_path, on_progress=lambda done, total: on_progress("validated", done, total)
+    ).by_rule()
+    if broken:
+        first = next(iter(broken.values()))[0]
+        raise GateFailed(
+            f"the new version breaks {sorted(broken)} ({first.where}: {first.detail}) and was not published; look at "
+            f"it with `streamaudio view {staged}`, mend the cause, and delete that folder"
+        )

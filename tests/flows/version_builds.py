@@ -1,0 +1,38 @@
+"""Builds of versions in this process, without Prefect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flows.build_corpus import Built
+from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planned, publish
+from pipeline.library.library import Library
+from pipeline.past import Past
+from pipeline.shards.corpus import CorpusFolder
+from schemas.recipe import Recipe
+
+
+def build_here(
+    recipe: Recipe,
+    library_path: Path,
+    out: Path,
+    *,
+    limit: int | None = None,
+    past: Past | None = None,
+    shards: int | None = None,
+    **_: Any,
+) -> Built:
+    """What `build_corpus` does; with `shards` it stops, as if killed, after so many."""
+    folder, library = CorpusFolder(out.resolve()), Library.open(library_path)
+    this_build = identity(recipe, library, limit, past)
+    open_tools.cache_clear()
+    with folder.claimed(this_build):
+        workplace = Workplace.prepare(folder, recipe, library_path)
+        with workplace.crew(recipe) as crew:
+            plan = planned(folder, recipe, library, crew=crew, limit=limit, past=past, on_progress=lambda *_: None)
+        for shard in plan.shards[:shards]:
+            build_shard(workplace, shard.name)
+        if shards is not None and shards < len(plan.shards):
+            raise KeyboardInterrupt
+        return Built(out, publish(workplace, recipe, plan, this_build))
