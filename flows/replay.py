@@ -112,7 +112,8 @@ def source_of(
     Raises:
         BadInput: an unknown suite, or one without its files.
     """
-    of_corpus = CorpusSource(corpus, tuple(splits), limit)
+    # Sessions need neighbours.
+    of_corpus = CorpusSource(corpus, tuple(splits), limit, spread=suite != "stability")
     if suite not in SUITES:
         raise BadInput(f"suite {suite!r} is none of {', '.join(SUITES)}")
     if suite == "corpus":

@@ -175,6 +175,16 @@ def test_results_of_another_listener_are_not_gone_on_with(corpus: Path, silent: 
     assert run_replay(Replay(CorpusSource(corpus, limit=3), silent, corpus), fresh=True).scores["streams"] == 3
 
 
+def test_a_limit_is_shared_out_or_taken_from_the_first(corpus: Path) -> None:
+    def taken(limit: int, spread: bool) -> list[int]:
+        source = CorpusSource(corpus, limit=limit, spread=spread)
+        assert sum(len(list(source.labels(job))) for job in source.jobs()) == min(limit, 9)
+        return [source.count(job) for job in source.jobs()]
+
+    assert [len(taken(2, True)), len(taken(2, False))] == [2, 1]
+    assert taken(99, True) == taken(99, False)
+
+
 def test_sessions_of_several_streams(corpus: Path, silent: CommandListener) -> None:
     source = StabilitySource(CorpusSource(corpus), most=3)
     replay = Replay(source, silent, corpus)

@@ -124,11 +124,13 @@ class CorpusSource:
     """Empty: all."""
     limit: int | None = None
     """Rows in all."""
+    spread: bool = True
+    """Whether every shard gives its share of them, or the first shards give them all."""
 
     suite = ""
 
     def identity(self) -> dict[str, Any]:
-        selection = {"splits": list(self.splits), "limit": self.limit}
+        selection = {"splits": list(self.splits), "limit": self.limit, "spread": self.spread}
         return {"manifest_sha256": manifest_sha256(self.corpus), **selection}
 
     def jobs(self) -> list[str]:
@@ -161,7 +163,9 @@ class CorpusSource:
         shards = {
             s["path"]: s["rows"] for n, split in splits.items() if n in (self.splits or splits) for s in split["shards"]
         }
-        return shards if self.limit is None else _shared_out(shards, self.limit)
+        if self.limit is None:
+            return shards
+        return _shared_out(shards, self.limit) if self.spread else _from_the_first(shards, self.limit)
 
 
 def _shared_out(shards: Mapping[str, int], limit: int) -> dict[str, int]:
@@ -172,6 +176,14 @@ def _shared_out(shards: Mapping[str, int], limit: int) -> dict[str, int]:
             taken[path] += 1
         left -= len(open_shards[:left])
     return {path: rows for path, rows in taken.items() if rows}
+
+
+def _from_the_first(shards: Mapping[str, int], limit: int) -> dict[str, int]:
+    taken = {}
+    for path, rows in shards.items():
+        if (left := limit - sum(taken.values())) > 0:
+            taken[path] = min(rows, left)
+    return taken
 
 
 def row_labels(record: Mapping[str, Any]) -> Labels:
