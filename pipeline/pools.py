@@ -12,6 +12,7 @@ from pipeline.annotation.audit import Audit, audit
 from pipeline.errors import BadInput
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
+from pipeline.library.licences import clashes
 from pipeline.planning.annotations import Annotation, Recording
 from pipeline.planning.settings import CJK
 from pipeline.synthesis.align import words_of
@@ -20,6 +21,8 @@ from schemas.recipe import Recipe
 from schemas.taxonomy import CRITERION_OF_TASK
 
 MAX_TAKES = 8
+NAMED = 5
+"""So many clips are named in a message."""
 RECORDING_S = (0.1, 20.0)
 """Length of a speech clip that is transcribed: less is no word, more cannot be broken off."""
 
@@ -43,7 +46,7 @@ def split_pools(recipe: Recipe, library: Library, dealt: Mapping[str, str] | Non
     `dealt` are clips, with their splits, that earlier versions of the corpus used; they and their other takes stay.
 
     Raises:
-        BadInput: no clip has a licence that the recipe admits.
+        BadInput: no clip has a licence that the recipe admits, or their licences clash.
     """
     admitted = [c for c in library.clips.values() if recipe.licences is None or c.licence in recipe.licences]
     if not admitted:
@@ -51,6 +54,7 @@ def split_pools(recipe: Recipe, library: Library, dealt: Mapping[str, str] | Non
             f"no clip of the library has a licence in {list(recipe.licences or ())!r}; "
             "`streamaudio library info` lists what it has"
         )
+    _check_licences(recipe, admitted)
     held = dealt or {}
     clips: dict[str, list[Clip]] = {split: [] for split in recipe.splits}
     for done, recording in enumerate(_recordings(admitted), start=1):
@@ -62,6 +66,18 @@ def split_pools(recipe: Recipe, library: Library, dealt: Mapping[str, str] | Non
                 clips[split].append(clip)
     audits = {c.clip_id: audit(c.caption, c.tags, policy=recipe.policy) for c in admitted}
     return {split: _pool(members, audits) for split, members in clips.items()}
+
+
+def _check_licences(recipe: Recipe, clips: Sequence[Clip]) -> None:
+    licences = {clip.licence for clip in clips}
+    for why, names in clashes(licences, recipe.use):
+        causes = [clip for clip in clips if clip.licence in names]
+        named = ", ".join(f"{clip.clip_id} ({clip.caption!r}, {clip.licence})" for clip in causes[:NAMED])
+        more = f" and {len(causes) - NAMED} more" if len(causes) > NAMED else ""
+        raise BadInput(
+            f"use = {recipe.use!r}: clips under {', '.join(sorted(names))} {why}: {named}{more}; name what may enter, "
+            f"such as licences: [{', '.join(sorted(licences - names))}], or declare another use"
+        )
 
 
 def _recordings(clips: Sequence[Clip]) -> list[list[Clip]]:

@@ -266,6 +266,9 @@ _DEFAULT_MIXTURE: dict[str, float] = {
 }
 
 
+Use = Literal["private", "research", "commercial"]
+
+
 class InstructionParams(_Frozen):
     """Texts of an instruction corpus: JSON lines of `instruction`, `answer` and, where not English, `language`."""
 
@@ -302,6 +305,9 @@ class Recipe(_Frozen):
     """Share of proactive streams that come as counterfactual pairs."""
     licences: tuple[str, ...] | None = None
     """Clips under any other licence stay out; None admits all."""
+    use: Use = "research"
+    """What the corpus is for: clips whose licences forbid it, or that cannot be joined for it, are refused. `private`
+    is never shared, `research` is shared but not for commerce, `commercial` for anything."""
     max_quarantined: Share = 0.05
     gates: Gates = Gates()
     scene: SceneParams = SceneParams()

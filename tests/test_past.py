@@ -1,11 +1,14 @@
 """Versions are planned apart: nothing that an earlier one used comes again, and no clip changes its split."""
 
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pipeline.corpus_plan import LOOKED_AT, _bag, plan_corpus, read_units, units_file
+from pipeline.errors import BadInput
 from pipeline.language.crew import open_crew
 from pipeline.library.library import Library
 from pipeline.past import Past, fingerprint
@@ -102,3 +105,19 @@ def test_a_bag_costs_the_same_whatever_the_size_of_the_library():
 def test_an_odd_number_of_streams_that_should_all_be_pairs_stays_that_number(streams):
     recipe = RECIPE.model_copy(update={"pairs": 1.0, "mixture": {"natural_hazard": 1.0}})
     assert sum(len(slot.ids) for slot in slots_of(recipe, {"train": streams})) == streams
+
+
+def test_clips_whose_licences_forbid_the_use_are_named(starter):
+    library = Library.open(starter)
+    odd = sorted(library.clips)[:7]
+    mixed = SimpleNamespace(
+        clips={i: replace(c, licence="CC-BY-NC-4.0" if i in odd else c.licence) for i, c in library.clips.items()}
+    )
+    commercial = RECIPE.model_copy(update={"use": "commercial"})
+    with pytest.raises(
+        BadInput, match=r"CC-BY-NC-4\.0 forbid commercial use.*and 2 more.*licences: \[CC0-1\.0\]"
+    ) as told:
+        split_pools(commercial, mixed)  # pyright: ignore[reportArgumentType]
+    assert sum(clip in str(told.value) for clip in odd) == 5
+    split_pools(commercial.model_copy(update={"licences": ("CC0-1.0",)}), mixed)  # pyright: ignore[reportArgumentType]
+    split_pools(RECIPE, mixed)  # pyright: ignore[reportArgumentType]

@@ -4,6 +4,9 @@ A Creative Commons licence whose version is not stated keeps its family as the i
 """
 
 import re
+from collections.abc import Collection
+
+from schemas.recipe import Use
 
 UNKNOWN = "unknown"
 PUBLIC_DOMAIN = "public-domain"
@@ -102,3 +105,42 @@ def _creative_commons(elements: set[str], *suffixes: str) -> str | None:
     if "by" not in elements or elements - set(_ELEMENTS) or {"sa", "nd"} <= elements:
         return None
     return "-".join(["CC", *(e.upper() for e in _ELEMENTS if e in elements), *(s.upper() for s in suffixes)])
+
+
+def clashes(licences: Collection[str], use: Use) -> list[tuple[str, frozenset[str]]]:
+    """Why sounds under some licences cannot make up one corpus, and the licences that stand in the way.
+
+    A stream is an adaptation of every sound in it. For `private` use nothing stands in the way; what is published may
+    hold nothing that forbids adaptations, nor what must be shared under terms that differ; a `commercial` corpus nothing
+    that forbids that, or whose terms nobody knows.
+    """
+    if use == "private":
+        return []
+    found: list[tuple[str, Collection[str]]] = []
+    by_family: dict[str, set[str]] = {}
+    for licence in licences:
+        if (family := _share_alike(licence)) is not None:
+            by_family.setdefault(family, set()).add(licence)
+    bound = [licence for members in by_family.values() for licence in members]
+    found.append(("allow no adaptations, and every stream is one", [name for name in licences if "-ND" in name]))
+    if use == "commercial":
+        found.append(("forbid commercial use", [name for name in licences if "-NC" in name]))
+        found.append(("are not known, which commercial use needs", [name for name in licences if name == UNKNOWN]))
+    if len(by_family) > 1:
+        found.append(("must each be shared under their own terms, which exclude each other", bound))
+    elif by_family and not any("-NC" in family for family in by_family):
+        limited = [name for name in licences if "-NC" in name]
+        found.append(
+            (
+                "cannot be joined: some must be shared without further limits, others forbid commercial use",
+                [*bound, *limited] if limited else [],
+            )
+        )
+    return [(why, frozenset(names)) for why, names in found if names]
+
+
+def _share_alike(licence: str) -> str | None:
+    """The terms under which an adaptation must be shared; None where it is free."""
+    if "-SA" in licence:
+        return "CC-BY-NC-SA" if "-NC" in licence else "CC-BY-SA"
+    return next((family for family in ("LGPL", "GPL", "ODbL", "CDLA-Sharing") if licence.startswith(family)), None)

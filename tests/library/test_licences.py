@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.library.licences import from_document, normalise
+from pipeline.library.licences import clashes, from_document, normalise
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,23 @@ def test_a_licence_file_is_read_by_its_address():
 @given(st.text())
 def test_any_text_gives_an_id_that_is_stable(text):
     assert normalise(normalise(text)) == normalise(text)
+
+
+@pytest.mark.parametrize(
+    ("names", "use", "stand_in_the_way"),
+    [
+        ("CC0-1.0 CC-BY-4.0 CC-BY-NC-4.0 unknown", "research", []),
+        ("CC0-1.0 CC-BY-4.0 MIT", "commercial", []),
+        ("CC-BY-NC-3.0 CC-BY-4.0 CC-NC-Sampling+", "commercial", ["CC-BY-NC-3.0", "CC-NC-Sampling+"]),
+        ("unknown CC0-1.0", "commercial", ["unknown"]),
+        ("CC-BY-ND-4.0 CC0-1.0", "research", ["CC-BY-ND-4.0"]),
+        ("CC-BY-ND-4.0 CC-BY-NC-4.0 CC-BY-SA-4.0", "private", []),
+        ("CC-BY-SA-3.0 CC-BY-SA-4.0 CC-BY-4.0", "research", []),
+        ("CC-BY-SA-4.0 CC-BY-NC-4.0 CC0-1.0", "research", ["CC-BY-NC-4.0", "CC-BY-SA-4.0"]),
+        ("CC-BY-NC-SA-4.0 CC-BY-NC-4.0", "research", []),
+        ("CC-BY-NC-SA-4.0 CC-BY-SA-4.0", "research", ["CC-BY-NC-SA-4.0", "CC-BY-SA-4.0"]),
+        ("ODbL-1.0 CC-BY-SA-4.0", "research", ["CC-BY-SA-4.0", "ODbL-1.0"]),
+    ],
+)
+def test_licences_that_cannot_make_up_one_corpus(names, use, stand_in_the_way):
+    assert sorted(name for _, found in clashes(names.split(), use) for name in found) == stand_in_the_way
