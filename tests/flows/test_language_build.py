@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import pickle
@@ -19,6 +20,7 @@ import pytest
 from pipeline.errors import BudgetReached, EndpointDown, ReplyMissing, ReplyRejected
 from pipeline.estimate import estimate
 from pipeline.language.crew import PROMPT_OF
+from pipeline.shards.reader import read_manifest
 from pipeline.validation.contract import validate_corpus
 from pipeline.validation.report import write_report
 from prompts import load
@@ -210,6 +212,10 @@ def test_the_rewriter_makes_texts_fit_to_be_spoken_and_leaves_clean_ones(library
         build(recipe_for(server.url, tmp_path, **keys), library, tmp_path / "corpus")
         sent = [request.data()["text"] for request in server.requests if request.role == "spoken_rewriter"]
     assert sent == ["How long do 3 eggs @ 100 °C take?"]
+    listed = read_manifest(tmp_path / "corpus")["text"]
+    published = (tmp_path / "corpus" / listed["path"]).read_bytes()
+    assert (listed["rows"], listed["sha256"]) == (1, hashlib.sha256(published).hexdigest())
+    assert listed["path"] in (tmp_path / "corpus/README.md").read_text()
     (row,) = rows(tmp_path / "corpus")
     assert spoken in [turn["user"] for turn in row["turns"]]
     provenance = json.loads(row["provenance_json"])

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import BadInput, StaleIdentity
 from pipeline.shards import writer
-from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally
+from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, Quarantined, ShardReport, Tally
 from pipeline.shards.reader import read_manifest
 from pipeline.shards.writer import write_atomically, write_shard
 
@@ -40,6 +40,14 @@ def test_another_identity_may_not_resume(tmp_path, key):
         pass
     with pytest.raises(StaleIdentity, match=key), folder.claimed({**IDENTITY, key: "other"}):
         pass
+    with folder.claimed(IDENTITY):
+        pass
+
+
+def test_a_corpus_with_text_alone_may_be_gone_on_with(tmp_path):
+    folder = CorpusFolder(tmp_path / "corpus")
+    with folder.claimed(IDENTITY):
+        write_atomically(folder.root / TEXT_ONLY, b"{}")
     with folder.claimed(IDENTITY):
         pass
 
