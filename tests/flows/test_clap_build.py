@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile as sf
 
+from pipeline.library.dedup import NEAR_COSINE, find_duplicates
 from pipeline.library.library import Library, import_library, index_library
 from pipeline.seeds import rng
 from pipeline.synthesis.kinds import KINDS, RATE, render
@@ -91,3 +93,14 @@ def test_the_index_says_what_it_was_made_with(library):
     assert (facts["count"], facts["recall_at_3"]) == (8, 1.0)
     assert facts["calibration"]["threshold"] == opened.index("clap").calibration.threshold
     assert len(opened.search(["a dog barks"], 3, encoder="clap")[0]) == 3
+
+
+def test_near_identical_clips_are_found_by_what_the_model_hears(library):
+    opened = Library.open(library)
+    names = list(opened.clips)
+    vectors = opened.index("clap").vectors(names).astype(float)
+    cosines = np.round(vectors @ vectors.T, 6)
+    near = {frozenset((names[i], names[j])) for i, j in zip(*np.where(cosines >= NEAR_COSINE), strict=True) if i != j}
+    found = {frozenset((pair.one, pair.other)) for pair in find_duplicates(opened) if pair.cosine is not None}
+    assert found <= near
+    assert {name for pair in near for name in pair} == {name for pair in found for name in pair}
