@@ -127,9 +127,10 @@ class Server:
         dialect = self._dialect(connection)
         await _send(connection, dialect.greet())
         talk = _Talk(connection, dialect, self._engine, self.limits, lambda prompt: self._make_session(prompt, number))
-        tasks = {asyncio.create_task(talk.listen()), asyncio.create_task(talk.answer())}
+        # The answerer ends with the input or an error, the listener with the connection, unless it waits for room in
+        # the queue: a client that is gone is answered no more.
+        tasks = {asyncio.create_task(work) for work in (talk.listen(), talk.answer(), connection.wait_closed())}
         try:
-            # The listener ends with the connection, the answerer with the input or an error.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:

@@ -101,13 +101,13 @@ def tiny(tiny_folder: Path) -> Model:
 
 
 def talk(logits: torch.Tensor, state: State) -> int:
-    """Of the tokens that may stand there one that the logits choose; a reply ends after 12 ids at most."""
+    """Of the tokens that may stand there one that the logits choose; a reply ends after 6 ids at most."""
     if state.phase == LISTENING:
         # Two logits that noise moves past one another: those of the control tokens are far apart at random.
-        return TEXT_BEGIN if logits[8] > logits[4] else KEEP_SILENCE
+        return TEXT_BEGIN if logits[8] > logits[5] else KEEP_SILENCE
     if len(state.reply) == 1:
         return max(EMOTION_IDS.values(), key=lambda token: float(logits[token]))
-    if len(state.reply) > 12:
+    if len(state.reply) > 5:
         return TEXT_END
     return max((*range(len(WORDS)), TEXT_END), key=lambda token: float(logits[token]))
 

@@ -25,6 +25,7 @@ PREFIX, CHUNK = (151_609, 151_611, 151_644, 151_644), (151_647, *[151_608] * 10,
 EMOTIONS = tuple(range(151_614, 151_620))
 STAGES = [(k, k + 4, 1_000 + k) for k in range(4)]
 """Words that may stand first, second ... in a reply; 0 to 7 are the tokenizer's letters."""
+SPOKEN = [KEEP_SILENCE, TEXT_BEGIN, TEXT_END, *EMOTIONS, *(word for words in STAGES for word in words)]
 FLAGS = 3 + len(STAGES)
 """Dimensions of the residual stream that say what the newest token was; nothing in the network writes them."""
 LETTERS = "abcdefgh"
@@ -155,6 +156,10 @@ class Reference:
             x[-11:-1] = frames
         return x
 
+    def drawn(self, hidden: Array) -> int:
+        """The most probable token; of all others than these the weights are next to nothing."""
+        return SPOKEN[int(np.argmax(self.lm["lm_head.weight"][SPOKEN] @ hidden))]
+
     # --- session -----------------------------------------------------------------------------------------------------
 
     def session(
@@ -183,7 +188,7 @@ class Reference:
                         return
                     hidden = self.feed(x, position, past)
                     position, forwards = position + len(x), forwards - 1
-                    drawn.append(int(np.argmax(self.lm["lm_head.weight"] @ hidden.astype(np.float32))))
+                    drawn.append(self.drawn(hidden))
                     x = self.embedded(drawn[-1:])
                     if drawn[-1] in (KEEP_SILENCE, TEXT_END) or forwards <= 0:
                         break

@@ -29,7 +29,7 @@ RUNS = [
     *(f"single_{name}" for name in SHORT),
     *(f"session_{name}" for name in ("count_bark", "cough_music", "mixed")),
     *(f"budget_{n}" for n in (71, 76, 80, 83, 95)),
-    "long_fit",
+    pytest.param("long_fit", marks=pytest.mark.slow),  # as long as the next one, which also ends
     "long_over",
 ]
 

@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import torch
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pipeline.streaming.checkpoint import Model
-from pipeline.streaming.server import Limits, Server
-from pipeline.streaming.session import Session
+from pipeline.streaming.decoder import Cache
+from pipeline.streaming.fifo import Fifo
+from pipeline.streaming.server import Limits, MakeSession, Server
+from pipeline.streaming.session import Session, State
+from schemas.protocol import KEEP_SILENCE
 from tests.streaming.conftest import noise, talk
 
 Client = Callable[..., Any]
@@ -37,9 +45,14 @@ def serving(tiny: Model) -> Callable[..., Any]:
     def make(prompt: str | None, number: int) -> Session:
         return Session(tiny, system_prompt=prompt or "abc", draw_with=talk, eviction="sliding")
 
+    def others() -> set[Any]:
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
     @contextlib.asynccontextmanager
-    async def open_server(limits: Limits | None = None) -> AsyncIterator[tuple[Server, Client]]:
-        server, tasks = Server(make, limits=limits, name="tiny"), asyncio.all_tasks()
+    async def open_server(
+        limits: Limits | None = None, make: MakeSession = make
+    ) -> AsyncIterator[tuple[Server, Client]]:
+        server, tasks = Server(make, limits=limits, name="tiny"), others()
         threads = set(threading.enumerate())
         async with server.listening("127.0.0.1", 0) as (host, port):
 
@@ -53,7 +66,7 @@ def serving(tiny: Model) -> Callable[..., Any]:
                 await asyncio.sleep(0.02)
             assert server.live == 0
         await asyncio.sleep(0)
-        assert asyncio.all_tasks() == tasks
+        assert others() == tasks
         assert {thread for thread in set(threading.enumerate()) - threads if thread.is_alive()} == set()
 
     return open_server
@@ -255,6 +268,27 @@ def test_more_audio_than_can_wait_makes_the_sender_wait(serving: Any) -> None:
     assert [d["chunk"] for d in decisions] == list(range(20))
 
 
+def test_a_client_that_is_gone_is_not_answered_to_the_end(serving: Any, tiny: Model) -> None:
+    heard = [0]
+
+    def listen(logits: torch.Tensor, state: State) -> int:
+        heard.append(state.chunks)
+        return KEEP_SILENCE
+
+    def make(prompt: str | None, number: int) -> Session:
+        return Session(tiny, system_prompt="abc", draw_with=listen, eviction="sliding")
+
+    async def work() -> None:
+        async with serving(Limits(waiting_chunks=2), make) as (_, client), client("/v1/stream") as connection:
+            await connection.send(pcm(noise(60)))
+            await connection.recv()
+            await connection.recv()
+            connection.transport.abort()
+
+    run(work())
+    assert max(heard) < 55
+
+
 def test_sessions_side_by_side(serving: Any) -> None:
     async def one(client: Client, seed: int) -> list[int]:
         async with client("/v1/stream") as connection:
@@ -284,6 +318,13 @@ def test_the_page(serving: Any) -> None:
     assert b"AudioWorkletNode" in answer
 
 
+@dataclass(frozen=True)
+class Raw:
+    """Bytes put on the wire as they are, past the framing."""
+
+    data: bytes
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
@@ -296,37 +337,65 @@ kinds = st.sampled_from(
 near_misses = st.fixed_dictionaries(
     {"type": kinds}, optional={"session": json_values, "audio": json_values | st.just("AAAA"), "x": json_values}
 ).map(json.dumps)
-anything = st.binary(max_size=40) | st.text(max_size=40) | json_values.map(json.dumps) | near_misses
+messages = st.binary(max_size=40) | st.text(max_size=40) | json_values.map(json.dumps) | near_misses
+audio = st.integers(1, 3).map(lambda chunks: pcm(noise(chunks)))
+broken_frames = st.binary(min_size=1, max_size=40).map(Raw)
+
+
+@pytest.fixture(scope="module")
+def arena(serving: Any) -> Iterator[Callable[[Callable[[Client], Coroutine[Any, Any, None]]], None]]:
+    """One server for many clients. Afterwards it is as if none had been there: no session, task, thread, open file nor
+    any of what a connection is made of."""
+    with asyncio.Runner() as runner:
+        files, living = runner.run(_open_files()), _living()
+        stack = contextlib.AsyncExitStack()
+        _, client = runner.run(stack.enter_async_context(serving(Limits(sessions=64, messages_per_s=200))))
+        yield lambda work: runner.run(asyncio.wait_for(work(client), 60))
+        runner.run(stack.aclose())
+        assert runner.run(_open_files()) == files
+        assert _living() == living
+
+
+async def _open_files() -> int:
+    await asyncio.sleep(0.05)  # what was closed just now
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def _living() -> dict[str, int]:
+    gc.collect()
+    kinds = [type(thing) for thing in gc.get_objects()]
+    return {kind.__name__: kinds.count(kind) for kind in (Fifo, Session, State, Cache, ServerConnection)}
 
 
 @given(
     path=st.sampled_from(["/v1/stream", "/v1/realtime"]),
-    sent=st.lists(anything, max_size=8),
+    sent=st.lists(messages | audio | broken_frames, max_size=8),
     leave=st.sampled_from(["close", "abort"]),
 )
+@example(path="/v1/stream", sent=[b"\0\0"] * 300, leave="close")
+@example(path="/v1/stream", sent=[pcm(noise(30))], leave="abort")
+@example(path="/v1/stream", sent=[pcm(noise(2)), Raw(b"\x83\xff\xff")], leave="abort")
 @settings(max_examples=25)
-def test_a_fuzzing_client_breaks_nothing(serving: Any, path: str, sent: list[str | bytes], leave: str) -> None:
-    """Anything is sent, then the client leaves, politely or not; the next client is served."""
+def test_a_fuzzing_client_breaks_nothing(arena: Any, path: str, sent: list[Any], leave: str) -> None:
+    """Anything is sent: messages, audio, too much of it, bytes that are no frame. Then the client leaves, politely or
+    not, in the middle of a reply or not; the next client is served."""
 
-    async def fuzz(client: Client) -> None:
-        async with client(path) as connection:
-            try:
+    async def work(client: Client) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async with client(path, close_timeout=1) as connection:
                 for message in sent:
-                    await connection.send(message)
-            except ConnectionClosed:
-                return
-            if leave == "abort":
-                connection.transport.abort()
+                    if isinstance(message, Raw):
+                        connection.transport.write(message.data)
+                    else:
+                        await connection.send(message)
+                if leave == "abort":
+                    connection.transport.abort()
+        async with client("/v1/stream") as connection:
+            await connection.send(bytes(12_800))
+            await connection.send('{"type": "end"}')
+            assert [m["type"] for m in await everything(connection)][-1] == "done"
 
-    async def work() -> None:
-        async with serving() as (_, client):
-            await fuzz(client)
-            async with client("/v1/stream") as connection:
-                await connection.send(bytes(12_800))
-                await connection.send('{"type": "end"}')
-                assert [m["type"] for m in await everything(connection)][-1] == "done"
-
-    run(work())
+    arena(work)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ class TestEviction:
 
     def test_reset_forgets_after_every_reply(self, tiny: Model) -> None:
         session = Session(tiny, system_prompt="abc", draw_with=talk, eviction="reset")
-        chunks = noise(30)
+        chunks = noise(12)
         decisions, _ = run(session, chunks)
         spoke = next(i for i, d in enumerate(decisions) if d.decision == "response")
         fresh, _ = run(session, chunks[spoke + 1 :])
@@ -207,8 +207,8 @@ class TestEviction:
     @pytest.mark.parametrize("eviction", ["sliding", "reset"])
     def test_any_length_fits(self, tiny: Model, eviction: str) -> None:
         session = Session(tiny, system_prompt="abc", draw_with=talk, eviction=eviction, max_positions=128)  # type: ignore[arg-type]
-        decisions, state = run(session, noise(60))
-        assert [d.chunk for d in decisions] == list(range(60))
+        decisions, state = run(session, noise(30))
+        assert [d.chunk for d in decisions] == list(range(30))
         assert max(d.position for d in decisions) < 128
         assert state.cache.rows.shape[3] <= 256
         assert state.evictions > 0
