@@ -1,10 +1,10 @@
 """docs/sub-tasks.md has a section and a picture for each sub-task, and its pictures can be made."""
 
 import re
+import runpy
 from pathlib import Path
 from xml.etree import ElementTree
 
-from docs.sub_tasks import chosen, picture
 from schemas.taxonomy import SUB_TASKS
 from tests.factories import Handmade
 
@@ -21,8 +21,10 @@ def test_each_sub_task_has_its_section_and_picture() -> None:
 
 
 def test_a_picture_shows_what_is_heard_and_said(tmp_path: Path) -> None:
-    rows = chosen(Handmade.make(tmp_path / "made").write(tmp_path / "corpus"))
+    script = runpy.run_path(str(PAGE.with_name("sub_tasks.py")))
+    rows = script["chosen"](Handmade.make(tmp_path / "made").write(tmp_path / "corpus"))
+    assert rows
     for row in rows.values():
-        shown = " ".join(ElementTree.fromstring(picture(row)).itertext())  # noqa: S314 - our own
+        shown = " ".join(ElementTree.fromstring(script["picture"](row)).itertext())  # noqa: S314 - our own
         assert all(response.text in shown for response in row.responses)
         assert all(event.name in shown for event in row.events)
