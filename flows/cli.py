@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows import streaming_cli, validate_cli
+from flows.corpus_cli import corpus_app, print_changes
 from flows.library_cli import library_app
 from flows.probe_cli import probe_app
 from flows.terminal import err, out, stages
@@ -29,6 +31,7 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(no_args_is_help=True, help="Recipes: their schema, and one with its defaults filled in.")
 app.add_typer(library_app, name="library")
+app.add_typer(corpus_app, name="corpus")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(probe_app, name="probe")
 app.command()(streaming_cli.stream)
@@ -165,6 +168,16 @@ def estimate(
     out.print(f"from {found.basis}")
 
 
+Mode = Literal["new", "append", "refresh"]
+
+
+def _print_version(manifest: dict[str, Any]) -> None:
+    latest = manifest["history"][-1]
+    out.print(f"version {latest['version']}, by {latest['mode']}")
+    if latest["changes"] is not None:
+        print_changes(latest["changes"])
+
+
 @app.command()
 def build(
     recipe: RecipeFile,
@@ -177,16 +190,30 @@ def build(
     replay_only: Annotated[
         bool, typer.Option("--replay-only", help="Ask no language model: take every reply from the recipe's cache.")
     ] = False,
+    mode: Annotated[
+        Mode,
+        typer.Option(help="append: a new version with more rows; refresh: one that replaces all, if its gates hold."),
+    ] = "new",
+    marks: Annotated[
+        Path | None, typer.Option("--exclude", metavar="MARKS", help="Publish a version without rows marked bad.")
+    ] = None,
 ) -> None:
     """Build a corpus, or go on with one: finished shards are kept."""
     from flows.build_corpus import build_corpus
     from flows.starter import find_library
+    from flows.versions import renew, without
     from pipeline.config import load_recipe
 
     loaded = load_recipe(recipe)
+    if marks is not None:
+        if mode != "new":
+            raise BadInput(f"--exclude publishes a version of its own; do it before or after --mode {mode}")
+        _print_version(without(out_folder, loaded, marks).manifest)
+        return
     with stages() as on_progress:
         found = find_library(library, loaded.library, on_progress)
-        built = build_corpus(
+        make = build_corpus if mode == "new" else functools.partial(renew, mode=mode)
+        built = make(
             loaded,
             found,
             out_folder,
@@ -196,6 +223,8 @@ def build(
             on_progress=on_progress,
         )
     _print_built(built.manifest)
+    if mode != "new":
+        _print_version(built.manifest)
     out.print(f"corpus  {out_folder}")
     out.print(f"next: streamaudio validate {out_folder} --report")
 

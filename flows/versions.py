@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from flows.build_corpus import Built, Progress, build_corpus
 from pipeline.config import recipe_sha256
@@ -16,6 +16,7 @@ from pipeline.errors import BadInput, GateFailed, StaleIdentity
 from pipeline.library.library import Library
 from pipeline.past import Past, read_past
 from pipeline.shards.corpus import CorpusFolder
+from pipeline.shards.marks import read_marks
 from pipeline.shards.reader import read_manifest
 from pipeline.shards.versions import (
     clear,
@@ -85,27 +86,38 @@ def renew(
         return Built(out, take_over(out, mode))
 
 
-def without(out: Path, ids: set[str]) -> Built:
-    """Publish a version of a corpus without some rows."""
+def without(out: Path, recipe: Recipe, marks: Path) -> Built:
+    """Publish a version of a corpus without the rows that `marks` calls bad; their other sides go too.
+
+    Raises:
+        BadInput: the marks cannot be read, or are about another corpus.
+        StaleIdentity: the corpus is of another recipe.
+    """
     out = out.resolve()
     with CorpusFolder(out).locked():
         if taken_over(out):
             clear(out)
         if next_folder(out).is_dir():
             raise BadInput(f"{str(out)!r} holds an unfinished version; finish it, or delete .state/next, first")
-        return Built(out, exclude(out, ids))
+        published = read_manifest(out)
+        _same_recipe(published, recipe, out, "an exclusion")
+        return Built(out, exclude(out, read_marks(marks, published)))
 
 
 def _past(out: Path, recipe: Recipe) -> Past:
     published = read_manifest(out)
-    if published["recipe_sha256"] != recipe_sha256(recipe):
-        raise StaleIdentity(
-            f"{str(out)!r} is of recipe {published['recipe_sha256'][:12]!r}, this one is "
-            f"{recipe_sha256(recipe)[:12]!r}; an append needs the same: restore it, use --mode refresh, or build "
-            "another corpus and join them with `streamaudio corpus merge`"
-        )
+    _same_recipe(published, recipe, out, "an append")
     quarantined = Counter(rejected.sub_task for rejected in rejected_of(out))
     return read_past(out, version_of(published) + 1, sha256_of(out), quarantined)
+
+
+def _same_recipe(published: dict[str, Any], recipe: Recipe, out: Path, what: str) -> None:
+    if published["recipe_sha256"] != recipe_sha256(recipe):
+        raise StaleIdentity(
+            f"{str(out)!r} is of recipe {published['recipe_sha256'][:12]!r}, not {recipe_sha256(recipe)[:12]!r}; "
+            f"{what} needs the same: restore it, use --mode refresh, or build another corpus and join them with "
+            "`streamaudio corpus merge`"
+        )
 
 
 def _hold_to_gates(staged: Path, library_path: Path, on_progress: Progress) -> None:

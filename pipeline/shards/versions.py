@@ -53,11 +53,14 @@ def next_folder(corpus: Path) -> Path:
 def reports_of(corpus: Path, published: Mapping[str, Any]) -> Iterator[ShardReport]:
     """What every listed shard holds: its resume marker, or a new count of its rows where that is gone."""
     folder, recipe = CorpusFolder(corpus), Recipe.model_validate(published["recipe"])
+    others = {path for other in published.get("recipes", {}).values() for path in other["shards"]}
     for split, entry in published["splits"].items():
         for shard in entry["shards"]:
             file = ShardFile(**shard)
             marked = folder.finished(_name(file.path))
-            yield marked if marked is not None and marked.file == file else _recounted(corpus, split, file, recipe)
+            found = marked if marked is not None and marked.file == file else _recounted(corpus, split, file, recipe)
+            # What another recipe asked for is not compared with this one's rows.
+            yield replace(found, realised={}) if file.path in others else found
 
 
 def _name(path: str) -> str:
@@ -105,7 +108,8 @@ def take_over(corpus: Path, mode: Mode) -> dict[str, Any]:
     if new.get("text"):
         write_atomically(corpus / new["text"]["path"], (staged / new["text"]["path"]).read_bytes())
     header = {key: new.get(key) for key in _OF_BUILD}
-    return _publish(corpus, published, [*kept, *reports], rejected, header, mode, built=sha256_of(staged))
+    recipes = published.get("recipes", {}) if published and kept else {}
+    return _publish(corpus, published, [*kept, *reports], rejected, header, recipes, mode, built=sha256_of(staged))
 
 
 def exclude(corpus: Path, ids: Collection[str]) -> dict[str, Any]:
@@ -123,21 +127,29 @@ def exclude(corpus: Path, ids: Collection[str]) -> dict[str, Any]:
     gone = {row for row, pair in places.items() if row in ids or pair in pairs}
     version, recipe = version_of(published) + 1, Recipe.model_validate(published["recipe"])
     reports: list[ShardReport] = []
+    moved: dict[str, str | None] = {}
     for report in reports_of(corpus, published):
         held = [row["id"] for row in iter_rows(corpus / report.file.path, columns=["id"])]
         left = [i for i in held if i not in gone]
         if len(left) == len(held):
             reports.append(report)
-        elif left:
-            path = f"data/v{version:04d}/{Path(report.file.path).name}"
+            continue
+        moved[report.file.path] = None
+        if left:
+            path = moved[report.file.path] = f"data/v{version:04d}/{Path(report.file.path).name}"
             source = corpus / report.file.path
 
             def rows(source: Path = source) -> Iterator[Row]:
                 return (to_row(record) for record in iter_rows(source) if record["id"] not in gone)
 
-            reports.append(_counted(write_shard(corpus, path, rows()), report.split, recipe, rows()))
+            counted = _counted(write_shard(corpus, path, rows()), report.split, recipe, rows())
+            reports.append(counted if report.realised else replace(counted, realised={}))
     header = {key: published.get(key) for key in _OF_BUILD}
-    return _publish(corpus, published, reports, rejected_of(corpus), header, "exclude", built=None)
+    recipes = {
+        sha256: {**other, "shards": [new for old in other["shards"] if (new := moved.get(old, old))]}
+        for sha256, other in published.get("recipes", {}).items()
+    }
+    return _publish(corpus, published, reports, rejected_of(corpus), header, recipes, "exclude", built=None)
 
 
 def _pairs(corpus: Path, published: Mapping[str, Any]) -> dict[str, str | None]:
@@ -170,14 +182,15 @@ def _publish(
     reports: Sequence[ShardReport],
     rejected: Sequence[Quarantined],
     header: Mapping[str, Any],
+    recipes: Mapping[str, Any],
     mode: Mode,
     *,
     built: str | None,
 ) -> dict[str, Any]:
     folder = CorpusFolder(corpus)
-    content = manifest(reports, rejected, **header) | {"built_sha256": built}
+    content = manifest(reports, rejected, **header) | {"built_sha256": built, "recipes": dict(recipes)}
     content["version"] = 1 if published is None else version_of(published) + 1
-    content["history"] = [*_history(published), _entry(content, mode, published)]
+    content["history"] = [*(history_of(published) if published else ()), _entry(content, mode, published)]
     folder.write_quarantine(rejected)
     write_card(corpus, content, sorted({author for report in reports for author in report.attributions}))
     folder.write_manifest(content)
@@ -185,9 +198,8 @@ def _publish(
     return content
 
 
-def _history(published: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    if published is None:
-        return []
+def history_of(published: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every version up to the published one, oldest first."""
     return published.get("history") or [_entry(published, "build", None)]
 
 

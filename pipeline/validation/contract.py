@@ -69,6 +69,7 @@ def validate_corpus(
     findings.add(check_folder(corpus, manifest))
     for split, shard, path in readable_shards(corpus, manifest):
         findings.add(check_shard(path, split, shard))
+        checker.turn_to(shard.path)
         try:
             for i, record in enumerate(iter_rows(path)):
                 checker.check(record, split, f"{shard.path}#{i}")
@@ -85,12 +86,21 @@ class _Checker:
     """All checks of a row, and what they leave behind for the corpus."""
 
     def __init__(self, manifest: Manifest, library: Library | None) -> None:
-        self.stems = StemChecker(manifest, library)
-        self.findings = Findings(Extent(), self.stems.counts)
+        self._stems = {manifest.recipe_sha256: StemChecker(manifest, library)}
+        self.findings = Findings(Extent(), self._stems[manifest.recipe_sha256].counts)
         self.across = Across()
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self.realised = Realised(manifest.recipe)
         self._manifest = manifest
+        self._library = library
+        self._recipe_sha256, self._recipe = manifest.recipe_sha256, manifest.recipe
+
+    def turn_to(self, shard: str) -> None:
+        """The next rows are of this shard; those of a merged corpus may have recipes of their own."""
+        self._recipe_sha256, self._recipe = self._manifest.recipe_of(shard)
+        if self._recipe_sha256 not in self._stems:
+            other = self._manifest.model_copy(update={"recipe": self._recipe})
+            self._stems[self._recipe_sha256] = StemChecker(other, self._library, self.findings.stems)
 
     def check(self, record: dict[str, Any], split: str, where: str) -> None:
         """Add what is wrong with one row; later checks build on what earlier ones found to be in order."""
@@ -121,20 +131,21 @@ class _Checker:
         add(check_labels(row, where))
         if pcm is None:
             return
-        add(check_sound(row, pcm, self._manifest.recipe, where))
+        add(check_sound(row, pcm, self._recipe, where))
         try:
             provenance = Provenance.model_validate_json(row.provenance_json)
         except ValidationError as error:
             add([Finding("provenance-readable", where, explain(error, Provenance)[:300])])
             return
         stream = Stream(where, row, plan, provenance, pcm.astype(np.float32) * np.float32(LSB))
-        disagreements = list(check_agreement(stream, self._manifest.recipe))
+        disagreements = list(check_agreement(stream, self._recipe))
         add(disagreements)
         if any(finding.rule == "plan-steps" for finding in disagreements):
             return
-        self.realised.add(row)
+        if self._recipe_sha256 == self._manifest.recipe_sha256:
+            self.realised.add(row)
         add(check_tasks(stream))
-        add(self.stems.check(stream))
+        add(self._stems[self._recipe_sha256].check(stream))
         add(self.across.add_stream(stream, pcm))
 
     def _count(self, row: Row) -> None:
@@ -147,7 +158,7 @@ class _Checker:
     def _identity(self, row: Row, record: dict[str, Any], split: str, where: str) -> list[Finding]:
         expected = {
             "split": (row.split, split),
-            "recipe_sha256": (row.recipe_sha256, self._manifest.recipe_sha256),
+            "recipe_sha256": (row.recipe_sha256, self._recipe_sha256),
             "audio.path": (record["audio"]["path"], f"{row.id}.flac"),
         }
         return [

@@ -52,6 +52,13 @@ class SplitEntry(_Model):
     shards: tuple[ShardEntry, ...]
 
 
+class OtherRecipe(_Model):
+    """The recipe of some shards of a merged corpus."""
+
+    recipe: Recipe
+    shards: tuple[str, ...]
+
+
 class Manifest(_Model):
     """manifest.json."""
 
@@ -70,6 +77,12 @@ class Manifest(_Model):
     foreground_sources: dict[str, int]
     quarantined: int
     realised: dict[str, Any] | None = None
+    recipes: dict[str, OtherRecipe] = {}
+
+    def recipe_of(self, shard: str) -> tuple[str, Recipe]:
+        """Hash and recipe of a shard's rows."""
+        found = ((sha256, other.recipe) for sha256, other in self.recipes.items() if shard in other.shards)
+        return next(found, (self.recipe_sha256, self.recipe))
 
     def shards(self) -> Iterator[tuple[str, ShardEntry]]:
         """(split, shard) in manifest order."""
@@ -104,9 +117,13 @@ def check_folder(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
             f"recipe_sha256 {manifest.recipe_sha256!r}, identity {manifest.identity.get('recipe_sha256')!r}; "
             f"its recipe hashes to {derived!r}",
         )
-    unknown = sorted(set(manifest.splits) - set(manifest.recipe.splits))
+    recipes = (manifest.recipe, *(other.recipe for other in manifest.recipes.values()))
+    unknown = sorted(set(manifest.splits) - {split for recipe in recipes for split in recipe.splits})
     if unknown:
         yield Finding("manifest-recipe", "manifest.json", f"splits {unknown} are none of the recipe's")
+    resolved = json.loads((corpus / "manifest.json").read_bytes()).get("recipes", {})
+    for sha256 in sorted(sha256 for sha256, other in resolved.items() if resolved_sha256(other["recipe"]) != sha256):
+        yield Finding("manifest-recipe", f"manifest.json recipes {sha256!r}", "its recipe has another hash")
     yield from _files(corpus, manifest)
     yield from _card(corpus, manifest)
     yield from _quarantine(corpus, manifest)
@@ -180,7 +197,9 @@ def check_realised(manifest: Manifest, realised: Realised) -> Iterator[Finding]:
     for name, why in broken_gates(manifest.recipe, report):
         yield Finding(f"gate-{name}", "manifest.json recipe.gates.max_drift", why)
     yield from broken_by_corpus(manifest.recipe.gates, manifest.rows, manifest.quarantined, report)
-    if manifest.realised is None or realised.rows != manifest.rows:
+    others = {path for other in manifest.recipes.values() for path in other.shards}
+    own_rows = sum(shard.rows for _, shard in manifest.shards() if shard.path not in others)
+    if manifest.realised is None or realised.rows != own_rows:
         return
     said, came = manifest.realised["distributions"], report["distributions"]
     for name in sorted({*said, *came}):

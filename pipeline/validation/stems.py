@@ -56,14 +56,14 @@ ERRORS = 5.0
 class StemChecker:
     """Renders stems again and looks for them; counts what it could do."""
 
-    def __init__(self, manifest: Manifest, library: Library | None) -> None:
+    def __init__(self, manifest: Manifest, library: Library | None, counts: StemCounts | None = None) -> None:
         recipe = manifest.recipe
         if library is not None and library.hash != manifest.identity.get("library_sha256"):
             raise StaleIdentity(
                 f"library {str(library.path)!r} has hash {library.hash!r}, the corpus was built from "
                 f"{manifest.identity.get('library_sha256')!r}; give that library, or none"
             )
-        self.counts = StemCounts(library=library is not None)
+        self.counts = counts or StemCounts(library=library is not None)
         self._library = library
         self._policy: Policy = recipe.policy
         self._condition = Conditioner(recipe.conditioning, None if library is None else library.conditioned)

@@ -11,8 +11,11 @@ from flows import versions
 from flows.versions import renew, without
 from pipeline.errors import BadInput, GateFailed, StaleIdentity
 from pipeline.shards import versions as shard_versions
+from pipeline.shards.changes import changes, lines
+from pipeline.shards.merging import merge
 from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
 from pipeline.validation.contract import validate_corpus
+from schemas.distributions import Const
 from schemas.recipe import Recipe
 from tests.flows.version_builds import build_here
 
@@ -186,11 +189,21 @@ def test_a_refresh_replaces_all_and_a_crash_at_any_moment_loses_nothing(corpus, 
     assert renew(other, starter, corpus, mode="refresh").manifest == renewed
 
 
+def marks(corpus: Path, **by_id: str) -> Path:
+    manifest = read_manifest(corpus)
+    about = {"recipe_sha256": manifest["recipe_sha256"], "library_sha256": manifest["identity"]["library_sha256"]}
+    content = {"version": 1, "corpus": about, "marks": [{"id": i, "mark": m} for i, m in by_id.items()]}
+    path = corpus.parent / "marks.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
 def test_marked_rows_leave_with_their_pairs(corpus, second):
     rows = [r for p in shard_paths(read_manifest(second)) for r in iter_rows(second / p, columns=["id", "pair_id"])]
     bad = next(row for row in rows if row["pair_id"])
     gone = {row["id"] for row in rows if row["pair_id"] == bad["pair_id"]}
-    manifest = without(corpus, {bad["id"]}).manifest
+    good = next(row["id"] for row in rows if row["id"] not in gone)
+    manifest = without(corpus, RECIPE, marks(corpus, **{bad["id"]: "bad", good: "good"})).manifest
     assert len(gone) == 2
     assert set(ids(corpus)) == set(ids(second)) - gone
     assert manifest["version"] == 3
@@ -198,8 +211,51 @@ def test_marked_rows_leave_with_their_pairs(corpus, second):
     assert rules(corpus) == {}
     kept = shards(corpus).items() & shards(second).items()
     assert len(kept) >= len(shards(second)) - 1
-    with pytest.raises(BadInput, match="nobody"):
-        without(corpus, {"nobody"})
+
+
+def test_marks_of_another_corpus_or_in_disorder_are_refused(corpus, second):
+    table = corpus.parent / "marks.csv"
+    table.write_text("id,mark,reason\nnobody,bad,noise\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="no row 'nobody'"):
+        without(corpus, RECIPE, table)
+    table.write_text("id,mark,reason\nnobody,awful,\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="awful"):
+        without(corpus, RECIPE, table)
+    path = marks(corpus, somebody="good")
+    with pytest.raises(BadInput, match="call no row bad"):
+        without(corpus, RECIPE, path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(read_manifest(corpus)["recipe_sha256"], "0" * 64), encoding="utf-8")
+    with pytest.raises(BadInput, match="made for it"):
+        without(corpus, RECIPE, path)
+    assert shards(corpus) == shards(second)
+
+
+def test_corpora_of_two_recipes_are_one_that_still_proves_every_label(second, starter, tmp_path):
+    other_recipe = RECIPE.model_copy(
+        update={"name": "other", "seed": 5, "timing": RECIPE.timing.model_copy(update={"gap_s": Const(value=0.5)})}
+    )
+    other = tmp_path / "other"
+    build_here(other_recipe, starter, other)
+    whole = tmp_path / "whole"
+    manifest = merge([second, other], whole)
+    assert sorted(ids(whole)) == sorted(ids(second) + ids(other))
+    assert sorted(shards(whole).values()) == sorted([*shards(second).values(), *shards(other).values()])
+    assert rules(whole, starter) == {}
+    assert manifest["recipes"].keys() == {read_manifest(other)["recipe_sha256"]}
+    assert manifest["realised"] == read_manifest(second)["realised"]
+    figures = dict(lines_of(changes(read_manifest(second), manifest)))
+    assert figures["rows"] == (str(len(ids(second))), str(len(ids(whole))))
+    # The whole grows like any other corpus.
+    grown = renew(RECIPE, starter, whole, mode="append").manifest
+    assert grown["version"] == 3
+    assert rules(whole) == {}
+    with pytest.raises(BadInput, match=r"is in .* and in"):
+        merge([second, second], tmp_path / "twice")
+
+
+def lines_of(found) -> list[tuple[str, tuple[str, str]]]:
+    return [(what, (before, after)) for what, before, after in lines(found)]
 
 
 def test_versions_cross_json_unchanged(second):
