@@ -19,7 +19,7 @@ from flows import streaming_cli, validate_cli
 from flows.corpus_cli import corpus_app, print_changes
 from flows.library_cli import library_app
 from flows.probe_cli import probe_app
-from flows.terminal import err, out, stages
+from flows.terminal import err, out, place, stages
 from pipeline.errors import BadInput, StreamAudioError
 
 app = typer.Typer(
@@ -181,11 +181,23 @@ def _print_version(manifest: dict[str, Any]) -> None:
 @app.command()
 def build(
     recipe: RecipeFile,
-    out_folder: Annotated[Path, typer.Option("--out", metavar="CORPUS", help="Where the corpus goes.")],
+    out_folder: Annotated[
+        Any, typer.Option("--out", parser=place, metavar="CORPUS", help="Folder or s3:// URL for the corpus.")
+    ],
     library: Annotated[
-        Path | None, typer.Option(help="Library; needed unless the recipe says `library: starter`.")
+        Any,
+        typer.Option(
+            parser=place, metavar="LIB", help="Folder or s3:// URL; needed unless the recipe says `library: starter`."
+        ),
     ] = None,
     workers: Workers = 1,
+    runner: Annotated[Literal["local", "ray"], typer.Option(help="Processes of this machine, or Ray.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Ray cluster, or auto; without it Ray on this machine.")
+    ] = None,
+    gpus: Annotated[
+        float, typer.Option(min=0, max=8, help="Share of a GPU that each Ray worker asks for, such as 0.25.")
+    ] = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Build only so many streams.")] = None,
     replay_only: Annotated[
         bool, typer.Option("--replay-only", help="Ask no language model: take every reply from the recipe's cache.")
@@ -199,11 +211,13 @@ def build(
     ] = None,
 ) -> None:
     """Build a corpus, or go on with one: finished shards are kept."""
-    from flows.build_corpus import build_corpus
+    from flows.build_corpus import Runner, build_corpus
     from flows.starter import find_library
     from flows.versions import renew, without
     from pipeline.config import load_recipe
 
+    if runner == "local" and (address is not None or gpus):
+        raise BadInput("--address and --gpus are of Ray; pass --runner ray too")
     loaded = load_recipe(recipe)
     if marks is not None:
         if mode != "new":
@@ -218,6 +232,7 @@ def build(
             found,
             out_folder,
             workers=workers,
+            runner=Runner(address, gpus) if runner == "ray" else None,
             limit=limit,
             replay_only=replay_only,
             on_progress=on_progress,

@@ -12,7 +12,9 @@ import platformdirs
 from pipeline.corpus_plan import plan_corpus, read_units, units_file
 from pipeline.errors import BadInput
 from pipeline.language.crew import open_crew
+from pipeline.library.fetch import local_library
 from pipeline.library.library import Library, import_library, index_library
+from pipeline.storage import Location
 from pipeline.synthesis import kinds
 from pipeline.synthesis.starter import write_starter
 from schemas.plan import StreamPlan
@@ -36,7 +38,7 @@ def make_starter(folder: Path, on_progress: Progress) -> Path:
     return folder
 
 
-def find_library(given: Path | None, named: str | None, on_progress: Progress) -> Path:
+def find_library(given: Location | None, named: str | None, on_progress: Progress) -> Location:
     """The library to build from: the one given, or the starter library where it is asked for by name.
 
     Raises:
@@ -53,12 +55,12 @@ def find_library(given: Path | None, named: str | None, on_progress: Progress) -
     )
 
 
-def preview(recipe: Recipe, library_path: Path, n: int) -> list[StreamPlan]:
+def preview(recipe: Recipe, library_path: Location, n: int) -> list[StreamPlan]:
     """The first `n` stream plans that the recipe would build."""
     scratch = Path(tempfile.mkdtemp(prefix="streamaudio-plan-"))
     try:
         with open_crew(recipe, scratch / "language.sqlite") as crew:
-            shards, _ = plan_corpus(recipe, Library.open(library_path), scratch, crew=crew, limit=n)
+            shards, _ = plan_corpus(recipe, Library.open(local_library(library_path)), scratch, crew=crew, limit=n)
         return [
             s.plan for shard in shards for unit in read_units(units_file(scratch, shard.name)) for s in unit.streams
         ][:n]

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from flows.terminal import err, out, stages
+from flows.terminal import err, out, place, stages
 from pipeline.errors import BadInput, GateFailed
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pipeline.validation.findings import Findings
     from schemas.recipe import Gates
 
-Folder = Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder that `build` made.")]
+Folder = Annotated[
+    Any, typer.Argument(parser=place, metavar="CORPUS", help="A folder or an s3:// URL that `build` made.")
+]
 Program = Annotated[
     list[str] | None, typer.Argument(metavar="[-- PROGRAM ARGUMENT...]", help="With --model command: what to run.")
 ]
@@ -34,7 +36,9 @@ Model = Annotated[
 def validate(
     corpus: Folder,
     program: Program = None,
-    library: Annotated[Path | None, typer.Option(help="Library it was built from, to check every stem.")] = None,
+    library: Annotated[
+        Any, typer.Option(parser=place, metavar="LIB", help="Library it was built from, to check every stem.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write report/ into the corpus.")] = False,
     model: Model = None,
     checkpoint: Annotated[str | None, typer.Option(metavar="DIR", help="Of audio-interaction or of the probe.")] = None,
@@ -60,6 +64,8 @@ def validate(
     ] = None,
 ) -> None:
     """Check a corpus against its contract, let a model hear it; exit status 3 where a rule or a gate is broken."""
+    if not isinstance(corpus, Path) and (report or model is not None):
+        raise BadInput(f"--report and --model write into the corpus; copy {str(corpus)!r} to this machine first")
     if model is None and (program or suite != "corpus"):
         raise BadInput("a program or a suite needs somebody who listens; pass --model")
     findings = _contract(corpus, library) if contract or model is None else None
@@ -94,7 +100,7 @@ def validate(
         raise GateFailed(f"{len(broken)} rules are broken in {str(corpus)!r}: {', '.join(broken)}; see above")
 
 
-def _contract(corpus: Path, library: Path | None) -> Findings:
+def _contract(corpus: Any, library: Any) -> Findings:
     from pipeline.validation.contract import validate_corpus
 
     with stages() as on_progress:
@@ -116,7 +122,7 @@ def _report(corpus: Path, findings: Findings | None) -> None:
         err.print(f"no report: {escape(str(unreadable))}")
 
 
-def _gates(corpus: Path) -> Gates:
+def _gates(corpus: Any) -> Gates:
     from pipeline.shards.reader import read_manifest
     from schemas.recipe import Gates
 

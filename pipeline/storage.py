@@ -23,6 +23,8 @@ from pipeline.errors import BadInput, EndpointDown, MissingDependency
 Location = Path | UPath
 """A path of this machine, or of an object store."""
 S3: Final = ("s3", "s3a")
+LOOK_UPS: Final = 32
+"""So many objects are looked up at once; each takes a store some 20 ms."""
 PARTS_AT_ONCE: Final = 2
 """Parts of 50 MiB that an upload holds in memory."""
 
@@ -86,6 +88,15 @@ def size(place: Location) -> int | None:
         return filesystem(place).info(place.path)["size"]
     except FileNotFoundError:
         return None
+
+
+def files_below(root: Location, folder: str) -> set[str]:
+    """Files and symbolic links in a folder and all below it, by their path from `root`."""
+    if isinstance(root, Path):
+        found = (root / folder).rglob("*")
+        return {path.relative_to(root).as_posix() for path in found if path.is_symlink() or path.is_file()}
+    store = filesystem(root)
+    return {name.removeprefix(root.path).lstrip("/") for name in store.find((root / folder).path)}
 
 
 def put(place: UPath, data: bytes) -> None:

@@ -29,7 +29,7 @@ from pipeline.shards.realised import Realised
 from pipeline.shards.schema import QUARANTINE_SCHEMA
 from pipeline.shards.statistics import MEASURES, Histogrammer, Histograms, summary
 from pipeline.shards.writer import ShardFile, write_atomically
-from pipeline.storage import Location, abort_uploads, read, scratch, size
+from pipeline.storage import LOOK_UPS, Location, abort_uploads, read, scratch, size
 from pipeline.timing import to_seconds
 from schemas.protocol import CHUNK_SAMPLES
 from schemas.recipe import Recipe
@@ -39,8 +39,6 @@ FORMAT: Final = 1
 TEXT_ONLY: Final = "text/instructions.jsonl"
 """An instruction corpus as it was given, for training on text alone; where the recipe publishes it."""
 SPREADS: Final = ("settings", "events", "openings")
-LOOK_UPS: Final = 32
-"""So many shards are looked up at once in an object store, where each takes some 20 ms."""
 COMMONEST: Final = 20
 """So many of the commonest settings, events and openings stand in the manifest."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import mmap
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +21,8 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from pipeline.errors import BadInput
 from pipeline.seeds import rng
 from pipeline.shards.pages import spans
-from pipeline.shards.reader import read_manifest, to_row
+from pipeline.shards.reader import open_parquet, read_manifest, to_row
+from pipeline.storage import LOOK_UPS, Location, location
 from schemas.row import Row
 from schemas.tokens import TokenRow
 
@@ -29,38 +32,63 @@ Sample = dict[str, Any]
 Tokenize = Callable[[Row], Sequence[TokenRow]]
 _COLUMNS: Final = ("id", "num_samples", "num_chunks", "responses")
 _AUDIO: Final = "audio.bytes"
+OPEN_FILES: Final = 256
+"""A corpus of 300,000 h has some 26,000 shards, and a process may usually open 1,024 files."""
 
 log = logging.getLogger(__name__)
 
 
-class RowGroups:
-    """The row groups of a split, each about 20 MB of audio; files are mapped, not read, and opened on first use."""
+_Opened = tuple[pq.ParquetFile, mmap.mmap | None]
 
-    def __init__(self, corpus: Path, split: str) -> None:
+
+def _open(path: Location) -> _Opened:
+    if not isinstance(path, Path):
+        return open_parquet(path), None
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return pq.ParquetFile(path, memory_map=True, pre_buffer=False), mapped
+
+
+def _groups(path: Location) -> list[int]:
+    with _open(path)[0] as file:
+        return [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+
+
+class RowGroups:
+    """The row groups of a split, each about 20 MB of audio. Files are opened on first use, and only so many stay open;
+    of this machine they are mapped, not read, of an object store a row group is read at a time."""
+
+    def __init__(self, corpus: Location, split: str) -> None:
         splits = read_manifest(corpus)["splits"]
         if split not in splits:
             raise BadInput(f"{str(corpus)!r} has no split {split!r}; it has {', '.join(splits)}")
         self.paths = [corpus / shard["path"] for shard in splits[split]["shards"]]
-        self._files: dict[int, tuple[pq.ParquetFile, mmap.mmap]] = {}
+        self._files: dict[int, _Opened] = {}
+        self._process = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"paths": self.paths, "_files": {}}  # open files do not cross to a worker
+        # Open files do not cross to a worker.
+        sizes = {"sizes": self.sizes} if "sizes" in self.__dict__ else {}
+        return {"paths": self.paths, "_files": {}, "_process": 0, **sizes}
 
-    def _opened(self, shard: int) -> tuple[pq.ParquetFile, mmap.mmap]:
-        if shard not in self._files:
-            parquet = pq.ParquetFile(self.paths[shard], memory_map=True, pre_buffer=False)
-            with self.paths[shard].open("rb") as file:
-                self._files[shard] = parquet, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return self._files[shard]
+    def _opened(self, shard: int) -> _Opened:
+        if self._process != os.getpid():  # a forked worker may not use its parent's connections
+            self._files, self._process = {}, os.getpid()
+        opened = self._files.pop(shard, None) or _open(self.paths[shard])
+        self._files[shard] = opened
+        if len(self._files) > OPEN_FILES:
+            del self._files[next(iter(self._files))]
+        return opened
 
     @cached_property
     def sizes(self) -> list[tuple[int, int, int]]:
         """(shard, row group in it, rows in that) of all."""
-        sizes = []
-        for shard in range(len(self.paths)):
-            metadata = self._opened(shard)[0].metadata
-            sizes += [(shard, group, metadata.row_group(group).num_rows) for group in range(metadata.num_row_groups)]
-        return sizes
+        if all(isinstance(path, Path) for path in self.paths):
+            counts = [_groups(path) for path in self.paths]
+        else:
+            with ThreadPoolExecutor(LOOK_UPS) as pool:
+                counts = list(pool.map(_groups, self.paths))
+        return [(shard, group, rows) for shard, groups in enumerate(counts) for group, rows in enumerate(groups)]
 
     def labels(self, shard: int, group: int, columns: Sequence[str] | None) -> pa.Table:
         file, _ = self._opened(shard)
@@ -72,12 +100,16 @@ class RowGroups:
         file, mapped = self._opened(shard)
         about = file.metadata.row_group(group)
         column = next(i for i in range(about.num_columns) if about.column(i).path_in_schema == _AUDIO)
-        places = spans(mapped, about.column(column))
-        if places is not None:
+        places = None if mapped is None else spans(mapped, about.column(column))
+        if mapped is not None and places is not None:
             whole = memoryview(mapped)
             return [whole[start:end] for start, end in places]
         table = file.read_row_group(group, columns=[_AUDIO], use_threads=False)
         return [memoryview(flac.as_buffer()) for flac in table.flatten().column(0)]
+
+
+def _place(corpus: Location | str) -> Location:
+    return location(corpus) if isinstance(corpus, str) else corpus
 
 
 def decode(flac: bytes, num_samples: int) -> np.ndarray:
@@ -129,7 +161,7 @@ class Streams(IterableDataset[Sample]):
 
     def __init__(
         self,
-        corpus: Path | str,
+        corpus: Location | str,
         split: str = "train",
         *,
         seed: int | None = 0,
@@ -139,7 +171,7 @@ class Streams(IterableDataset[Sample]):
     ) -> None:
         """
         Args:
-            corpus: a finished corpus.
+            corpus: a finished corpus; a folder, or a URL such as `s3://bucket/corpus`.
             split: one of its splits.
             seed: of the order; None: as stored.
             tokenize: gives a row's token rows, e.g. `functools.partial(pipeline.annotation.tokens.tokenize, ...)`; rows
@@ -153,7 +185,7 @@ class Streams(IterableDataset[Sample]):
         super().__init__()
         if not 0 <= rank < world_size:
             raise BadInput(f"rank {rank!r} is not within world_size {world_size!r}; ranks count from 0")
-        self._groups = RowGroups(Path(corpus), split)
+        self._groups = RowGroups(_place(corpus), split)
         self._seed = seed
         self._identity = {"split": split, "seed": seed, "rank": rank, "world_size": world_size}
         self._tokenize = tokenize
@@ -222,8 +254,8 @@ class Streams(IterableDataset[Sample]):
 class RandomStreams(Dataset[Sample]):
     """The streams of a split by index, in stored order."""
 
-    def __init__(self, corpus: Path | str, split: str = "train") -> None:
-        self._groups = RowGroups(Path(corpus), split)
+    def __init__(self, corpus: Location | str, split: str = "train") -> None:
+        self._groups = RowGroups(_place(corpus), split)
         self._ends = np.cumsum([rows for _, _, rows in self._groups.sizes], dtype=np.int64)
 
     def __len__(self) -> int:

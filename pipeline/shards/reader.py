@@ -13,22 +13,27 @@ import pyarrow.parquet as pq
 import soundfile as sf
 
 from pipeline.errors import BadInput
+from pipeline.storage import Location, filesystem, outages_told, read
 from schemas.row import Row
 
 BATCH_ROWS = 8
+READ_AHEAD = 2**20
+"""Bytes; columns of text lie side by side, so that one request of an object store brings many."""
 
 
-def read_manifest(corpus: Path) -> dict[str, Any]:
+def read_manifest(corpus: Location) -> dict[str, Any]:
     """The manifest of a finished corpus.
 
     Raises:
         BadInput: `corpus` is no finished corpus, or a shard path leaves the folder.
     """
     path = corpus / "manifest.json"
-    if not path.is_file():
+    with outages_told():
+        content = read(path)
+    if content is None:
         raise BadInput(f"{str(corpus)!r} holds no manifest.json; give a folder that `streamaudio build` finished")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(content)
         shards = [shard for split in manifest["splits"].values() for shard in split["shards"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{str(path)!r} is damaged ({error}); rebuild the corpus or restore the file") from error
@@ -46,9 +51,17 @@ def shard_paths(manifest: dict[str, Any]) -> list[str]:
     return [shard["path"] for split in manifest["splits"].values() for shard in split["shards"]]
 
 
-def iter_rows(shard: Path, *, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+def open_parquet(path: Location) -> pq.ParquetFile:
+    """A Parquet file, wherever it lies; from an object store its row groups are read as they are asked for."""
+    if isinstance(path, Path):
+        return pq.ParquetFile(path)
+    ahead = {"cache_type": "readahead", "block_size": READ_AHEAD}
+    return pq.ParquetFile(filesystem(path).open(path.path, "rb", **ahead), pre_buffer=False)
+
+
+def iter_rows(shard: Location, *, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Rows of a shard as plain dictionaries, a few at a time."""
-    with pq.ParquetFile(shard) as file:
+    with outages_told(), open_parquet(shard) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=None if columns is None else list(columns)):
             yield from batch.to_pylist()
 

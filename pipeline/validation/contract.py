@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,12 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from pipeline.config import explain
+from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
 from pipeline.shards.corpus import Tally
 from pipeline.shards.reader import iter_rows, to_row
 from pipeline.shards.realised import Realised
+from pipeline.storage import Location, outages_told
 from pipeline.validation.across import Across
 from pipeline.validation.agreement import check_agreement
 from pipeline.validation.findings import Extent, Finding, Findings, StemCounts
@@ -42,15 +43,15 @@ from schemas.row import Row
 
 
 def validate_corpus(
-    corpus: Path,
+    corpus: Location,
     *,
-    library: Path | None = None,
+    library: Location | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Findings:
     """Check a corpus against its contract, one row at a time.
 
     Args:
-        corpus: a folder that `streamaudio build` finished; nothing is written to it.
+        corpus: what `streamaudio build` finished, also in an object store; nothing is written to it.
         library: the library it was built from, to render its clips again. Without it only speech and procedural sounds
             are rendered, and clips are checked by their energy.
         on_progress: called with (rows done, rows in all).
@@ -59,12 +60,17 @@ def validate_corpus(
         BadInput: `corpus` holds no manifest, or `library` is none.
         StaleIdentity: `library` is another than the corpus was built from.
     """
+    with outages_told():
+        return _validated(corpus, None if library is None else Library.open(local_library(library)), on_progress)
+
+
+def _validated(corpus: Location, library: Library | None, on_progress: Callable[[int, int], None]) -> Findings:
     manifest = load_manifest(corpus)
     if isinstance(manifest, Finding):
         findings = Findings(Extent(), StemCounts())
         findings.add([manifest])
         return findings
-    checker = _Checker(manifest, None if library is None else Library.open(library))
+    checker = _Checker(manifest, library)
     findings = checker.findings
     findings.add(check_folder(corpus, manifest))
     for split, shard, path in readable_shards(corpus, manifest):

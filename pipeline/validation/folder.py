@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline.config import explain, resolved_sha256
 from pipeline.errors import BadInput
 from pipeline.shards.corpus import Tally
+from pipeline.shards.reader import open_parquet
 from pipeline.shards.realised import Realised, broken_gates
 from pipeline.shards.schema import QUARANTINE_SCHEMA, SCHEMA
+from pipeline.storage import Location, files_below, local_file, read, size
 from pipeline.timing import to_seconds
 from pipeline.validation.findings import Finding
 from pipeline.validation.gates import broken_by_corpus
@@ -91,22 +93,22 @@ class Manifest(_Model):
                 yield split, shard
 
 
-def load_manifest(corpus: Path) -> Manifest | Finding:
+def load_manifest(corpus: Location) -> Manifest | Finding:
     """The manifest, or what is wrong with it.
 
     Raises:
         BadInput: there is none, so this is no finished corpus.
     """
-    path = corpus / "manifest.json"
-    if not path.is_file():
+    content = read(corpus / "manifest.json")
+    if content is None:
         raise BadInput(f"{str(corpus)!r} holds no manifest.json; give a folder that `streamaudio build` finished")
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(content)
     except ValidationError as error:
         return Finding("manifest-readable", "manifest.json", explain(error, Manifest))
 
 
-def check_folder(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
+def check_folder(corpus: Location, manifest: Manifest) -> Iterator[Finding]:
     """Everything about the folder but the rows themselves."""
     # Of the recipe as it stands: a later version may know more keys, and their defaults would change its hash.
     derived = resolved_sha256(json.loads((corpus / "manifest.json").read_bytes())["recipe"])
@@ -129,12 +131,13 @@ def check_folder(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
     yield from _quarantine(corpus, manifest)
 
 
-def readable_shards(corpus: Path, manifest: Manifest) -> Iterator[tuple[str, ShardEntry, Path]]:
-    """Listed shards that may be opened: regular files inside the folder."""
+def readable_shards(corpus: Location, manifest: Manifest) -> Iterator[tuple[str, ShardEntry, Path]]:
+    """Listed shards that may be opened: regular files inside the folder, or copies of objects, one at a time."""
     for split, shard in manifest.shards():
         path = corpus / shard.path
-        if _inside(corpus, shard.path) and not _has_link(corpus, shard.path) and path.is_file():
-            yield split, shard, path
+        if _inside(shard.path) and not _has_link(corpus, shard.path) and size(path) is not None:
+            with local_file(path) as file:
+                yield split, shard, file
 
 
 def check_shard(path: Path, split: str, shard: ShardEntry) -> Iterator[Finding]:
@@ -227,46 +230,53 @@ def _total(tallies: dict[str, Tally], field: str) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def _files(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
+def _files(corpus: Location, manifest: Manifest) -> Iterator[Finding]:
     listed = [shard.path for _, shard in manifest.shards()]
+    there = files_below(corpus, "data")
     for path in sorted({path for path in listed if listed.count(path) > 1}):
         yield Finding("shards-listed", path, "listed more than once")
     for path in listed:
-        if not _inside(corpus, path):
+        if not _inside(path):
             yield Finding("shard-path-inside", path, "leaves the corpus folder; it was not opened")
         elif _has_link(corpus, path):
             yield Finding("no-links", path, "is reached through a symbolic link; it was not opened")
-        elif not (corpus / path).is_file():
+        elif path not in there and size(corpus / path) is None:
             yield Finding("shards-listed", path, "is listed but not there")
-    for file in sorted((corpus / "data").rglob("*")):
-        relative = file.relative_to(corpus).as_posix()
-        if file.is_symlink():
-            if relative not in listed:
-                yield Finding("no-links", relative, "a corpus holds no symbolic links")
-        elif file.is_file() and relative not in listed:
+    for relative in sorted(there - set(listed)):
+        file = PurePosixPath(relative)
+        if _is_link(corpus / relative):
+            yield Finding("no-links", relative, "a corpus holds no symbolic links")
+        else:
             rule = "shards-listed" if file.suffix == ".parquet" and not file.name.startswith(".") else "stray-file"
             yield Finding(rule, relative, "is on disk but not in the manifest")
-    for entry in sorted(corpus.iterdir()):
-        if entry.name not in _OURS and not (entry.name.startswith(".git") and not entry.name.endswith(".tmp")):
-            yield Finding("stray-file", entry.name, "no file of a corpus has this name")
+    for name in sorted(entry.name for entry in corpus.iterdir()):
+        if name not in _OURS and not (name.startswith(".git") and not name.endswith(".tmp")):
+            yield Finding("stray-file", name, "no file of a corpus has this name")
 
 
-def _inside(corpus: Path, relative: str) -> bool:
+def _inside(relative: str) -> bool:
     path = Path(relative)
     return not path.is_absolute() and ".." not in path.parts
 
 
-def _has_link(corpus: Path, relative: str) -> bool:
+def _is_link(path: Location) -> bool:
+    return isinstance(path, Path) and path.is_symlink()
+
+
+def _has_link(corpus: Location, relative: str) -> bool:
+    if not isinstance(corpus, Path):
+        return False
     path = corpus / relative
     return any(part.is_symlink() for part in (path, *path.parents) if part != corpus and part.is_relative_to(corpus))
 
 
-def _card(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
+def _card(corpus: Location, manifest: Manifest) -> Iterator[Finding]:
     where = "README.md"
-    if not (corpus / where).is_file():
+    card = read(corpus / where)
+    if card is None:
         yield Finding("card-front-matter", where, "the dataset card is missing")
         return
-    parts = (corpus / where).read_text(encoding="utf-8", errors="replace").split("---\n", 2)
+    parts = card.decode(errors="replace").split("---\n", 2)
     try:
         front = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
     except yaml.YAMLError as error:
@@ -287,10 +297,10 @@ def _card(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
         yield Finding("card-front-matter", where, f"data_files {files}, expected {list(manifest.splits)} under data/")
 
 
-def _quarantine(corpus: Path, manifest: Manifest) -> Iterator[Finding]:
+def _quarantine(corpus: Location, manifest: Manifest) -> Iterator[Finding]:
     where = "quarantine.parquet"
     try:
-        with pq.ParquetFile(corpus / where) as file:
+        with open_parquet(corpus / where) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         yield Finding("quarantine-readable", where, _line(error))

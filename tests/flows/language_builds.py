@@ -14,9 +14,11 @@ import soundfile as sf
 from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planned, publish
 from pipeline.corpus_plan import plan_corpus, read_units, units_file
 from pipeline.language.crew import open_crew
+from pipeline.library.fetch import local_library
 from pipeline.library.library import Library, import_library, index_library
 from pipeline.seeds import rng
 from pipeline.shards.corpus import CorpusFolder
+from pipeline.storage import Location, location
 from pipeline.synthesis.kinds import KINDS, RATE, render
 from schemas.recipe import Recipe
 from schemas.unit import Unit
@@ -87,10 +89,10 @@ def recipe_for(
 
 
 def build(
-    recipe: Recipe, library_path: Path, out: Path, *, replay_only: bool = False, limit: int | None = None
+    recipe: Recipe, library_path: Location, out: Location, *, replay_only: bool = False, limit: int | None = None
 ) -> dict[str, Any]:
     """What `flows.build_corpus` does, in this process."""
-    folder, library = CorpusFolder(out), Library.open(library_path)
+    folder, library = CorpusFolder(out), Library.open(local_library(library_path))
     this_build = identity(recipe, library, limit)
     open_tools.cache_clear()
     with folder.claimed(this_build):
@@ -142,4 +144,4 @@ def files_with(text: str, *folders: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    build(Recipe.model_validate_json(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), Path(sys.argv[3]))
+    build(Recipe.model_validate_json(Path(sys.argv[1]).read_bytes()), location(sys.argv[2]), location(sys.argv[3]))

@@ -1,0 +1,247 @@
+"""A corpus and a library in an object store: what a local folder would hold, through kills and faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("s3fs", reason="s3fs is not installed; it comes with the extra s3")
+pytest.importorskip("moto.server", reason="moto is not installed; it comes with the extra test")
+
+from torch.utils.data import DataLoader
+from upath import UPath
+
+from pipeline.errors import BadInput, EndpointDown, StaleIdentity
+from pipeline.library.fetch import local_library
+from pipeline.shards import claim
+from pipeline.shards.corpus import CorpusFolder
+from pipeline.shards.dataset import RandomStreams, Streams
+from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
+from pipeline.storage import Location, filesystem, location, outages_told, put_if, read
+from pipeline.validation.contract import validate_corpus
+from schemas.recipe import Recipe
+from tests.flows.commands import ROOT
+from tests.flows.language_builds import build
+from tests.s3_server import KEYS, S3Server
+
+RECIPE = Recipe.model_validate(
+    {
+        "name": "stored",
+        "seed": 3,
+        "streams": 4,
+        "streams_per_shard": 2,
+        "mixture": {"natural_hazard": 1, "count_events": 1, "sound_event_qa": 1},
+        "splits": {"train": 1.0},
+        "mixed": 0,
+        "p_history": 0,
+        "p_proactive": 0,
+        "scene": {"duration_s": ["uniform", 8, 12]},
+        "max_quarantined": 1.0,
+    }
+)
+IDENTITY = {"recipe_sha256": "a"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    with S3Server() as server:
+        filesystem(UPath("s3://store/x", use_listings_cache=False)).mkdir("store")
+        yield server
+    os.environ.pop("XDG_CACHE_HOME") if before is None else os.environ.update(XDG_CACHE_HOME=before)
+
+
+@pytest.fixture(scope="module")
+def here(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library, and a corpus built from it, on this machine."""
+    folder = tmp_path_factory.mktemp("here")
+    shutil.copytree(starter, folder / "library", ignore=shutil.ignore_patterns("conditioned"))
+    build(RECIPE, folder / "library", folder / "corpus")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stored(server: S3Server, here: Path) -> UPath:
+    """The same library in the store, and a corpus built there from it."""
+    root = at("s3://store/first")
+    store = filesystem(root)
+    store.put(str(here / "library") + "/", (root / "library").path, recursive=True)
+    build(RECIPE, root / "library", root / "corpus")
+    return root
+
+
+def at(url: str) -> UPath:
+    place = location(url)
+    assert isinstance(place, UPath)
+    return place
+
+
+def hashes(corpus: Location) -> dict[str, str]:
+    return {s["path"]: s["sha256"] for split in read_manifest(corpus)["splits"].values() for s in split["shards"]}
+
+
+def everything(root: UPath) -> dict[str, bytes]:
+    return filesystem(root).cat(filesystem(root).find(root.path))
+
+
+def test_the_store_holds_what_a_folder_would_and_no_key(stored: UPath, here: Path, server: S3Server) -> None:
+    corpus = stored / "corpus"
+    assert hashes(corpus) == hashes(here / "corpus")
+    published = [*hashes(corpus), "README.md", "quarantine.parquet", "assets/ATTRIBUTION.md"]
+    for name in published:
+        assert read(corpus / name) == (here / "corpus" / name).read_bytes()
+    objects = everything(corpus)
+    assert not [name for name in objects if name.endswith((".tmp", "lease.json"))]
+    for secret in (*KEYS.values(), server.url):
+        assert not [name for name, content in objects.items() if secret.encode() in content]
+
+
+def test_it_is_valid_there(stored: UPath) -> None:
+    findings = validate_corpus(stored / "corpus", library=stored / "library")
+    assert findings.by_rule() == {}
+    assert findings.extent.rows == read_manifest(stored / "corpus")["rows"]
+
+
+def test_a_trainer_reads_it_from_there(stored: UPath, here: Path) -> None:
+    url = str(stored / "corpus")
+    ours, theirs = list(Streams(here / "corpus")), list(Streams(url))
+    assert [s["id"] for s in theirs] == [s["id"] for s in ours]
+    assert all(
+        (a["audio"] == b["audio"]).all() and (a["dense"] == b["dense"]).all() for a, b in zip(ours, theirs, strict=True)
+    )
+    # The parent has used its connections; a forked worker needs its own.
+    by_worker = DataLoader(Streams(url), batch_size=None, num_workers=1)
+    assert [s["id"] for s in by_worker] == [s["id"] for s in ours]
+    assert RandomStreams(url)[1]["id"] == RandomStreams(here / "corpus")[1]["id"]
+    path = shard_paths(read_manifest(stored / "corpus"))[0]
+    assert list(iter_rows(stored / "corpus" / path)) == list(iter_rows(here / "corpus" / path))
+
+
+@pytest.mark.slow
+def test_a_killed_build_goes_on(stored: UPath, here: Path, tmp_path: Path) -> None:
+    out = at("s3://store/killed")
+    (tmp_path / "recipe.json").write_text(RECIPE.model_dump_json())
+    arguments = [tmp_path / "recipe.json", stored / "library", out]
+    process = subprocess.Popen([sys.executable, "-m", "tests.flows.language_builds", *map(str, arguments)], cwd=ROOT)
+    store, deadline = filesystem(out), time.monotonic() + 300
+    first = out / ".state/shards/train-00000-of-00002.json"
+    while not store.exists(first.path) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert store.exists(first.path)
+    assert read(out / "manifest.json") is None
+    finished = store.info((out / "data/train-00000-of-00002.parquet").path)["LastModified"]
+    build(RECIPE, stored / "library", out)
+    assert hashes(out) == hashes(here / "corpus")
+    assert store.info((out / "data/train-00000-of-00002.parquet").path)["LastModified"] == finished
+
+
+def test_a_finished_build_is_looked_up_by_name(stored: UPath, server: S3Server) -> None:
+    del server.requests[:]
+    build(RECIPE, stored / "library", stored / "corpus")
+    below = [r for r in server.requests if "prefix=first/corpus/" in r and "prefix=first/corpus/&" not in r]
+    assert [r for r in below if "max-keys=1&" not in r and "uploads" not in r] == []
+
+
+def test_another_recipe_may_not_go_on_there(stored: UPath, here: Path) -> None:
+    with pytest.raises(StaleIdentity, match="recipe_sha256"):
+        build(RECIPE.model_copy(update={"seed": 4}), stored / "library", stored / "corpus")
+
+
+def test_uploads_that_were_cut_off_are_ended_and_others_left(server: S3Server) -> None:
+    root, store = at("s3://store/parts"), filesystem(at("s3://store/parts"))
+    for key in ("parts/data/a.parquet", "elsewhere/b.parquet"):
+        store.call_s3("create_multipart_upload", Bucket="store", Key=key)
+    with CorpusFolder(root).claimed(IDENTITY):
+        pass
+    assert [upload["Key"] for upload in store.list_multipart_uploads("store")] == ["elsewhere/b.parquet"]
+
+
+def test_one_build_at_a_time(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "LEASE_S", 0.5)
+    folder = CorpusFolder(at("s3://store/claimed"))
+    with folder.claimed(IDENTITY), pytest.raises(BadInput, match="another build"), folder.claimed(IDENTITY):
+        pass
+    with folder.claimed(IDENTITY):
+        pass
+
+
+@pytest.mark.parametrize("host", ["elsewhere", None])
+def test_a_lease_whose_owner_is_gone_is_taken_over(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, host: str | None
+) -> None:
+    monkeypatch.setattr(claim, "LEASE_S", 0.3 if host else 600)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    root = at(f"s3://store/left-{host}")
+    left = {"host": host or socket.gethostname(), "pid": gone.pid, "token": "x"}
+    assert put_if(root / ".state/lease.json", json.dumps(left).encode(), None)
+    with CorpusFolder(root).claimed(IDENTITY):
+        assert read(root / ".state/identity.json")
+    assert read(root / ".state/lease.json") is None
+
+
+def test_of_two_who_take_a_lease_over_one_gets_it(server: S3Server) -> None:
+    place = at("s3://store/race/lease.json")
+    first = put_if(place, b"1", None)
+    assert first
+    assert put_if(place, b"2", None) is None
+    assert put_if(place, b"2", first)
+    assert put_if(place, b"3", first) is None
+    assert read(place) == b"2"
+
+
+def test_a_library_is_copied_once_and_again_where_it_changed(
+    stored: UPath, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, store = stored / "library", filesystem(stored)
+    store.pipe_file((library / "conditioned/ab/ab.safetensors").path, b"x")
+    first = local_library(library)
+    assert (first / "index").is_dir()
+    assert not (first / "conditioned/ab/ab.safetensors").exists()
+    del server.requests[:]
+    assert local_library(library) == first
+    assert not [r for r in server.requests if r.startswith("GET") and "list-type" not in r and "?location" not in r]
+    store.pipe_file((library / "index/new.json").path, b"{}")
+    assert local_library(library) != first
+
+
+def test_a_path_may_not_leave_the_store(server: S3Server) -> None:
+    corpus = at("s3://store/hostile")
+    manifest: dict[str, Any] = {"splits": {"train": {"shards": [{"path": "../first/corpus/README.md"}]}}}
+    filesystem(corpus).pipe_file((corpus / "manifest.json").path, json.dumps(manifest).encode())
+    with pytest.raises(BadInput, match="leaves the corpus folder"):
+        read_manifest(corpus)
+
+
+def test_a_store_that_fails_is_told_and_a_shaky_one_tried_again(stored: UPath, here: Path, server: S3Server) -> None:
+    out = at("s3://store/failing")
+    server.failing, server.faults = "PUT /store/failing/data", [503] * 10
+    with pytest.raises(OSError, match="try again"):
+        build(RECIPE, stored / "library", out)
+    assert read(out / "manifest.json") is None
+    assert [name for name in everything(out) if "/data/" in name] == []
+    server.failing, server.faults = "PUT /store/failing/data", [500, 503, 503]
+    build(RECIPE, stored / "library", out)
+    assert server.faults == []
+    assert hashes(out) == hashes(here / "corpus")
+
+
+def test_a_store_that_is_not_there_is_told(server: S3Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(EndpointDown, match="the object store cannot be used"), outages_told():
+        read(UPath("s3://store/x", endpoint_url=url))
