@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import traceback
-import webbrowser
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -15,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from flows import streaming_cli, validate_cli
+from flows import streaming_cli, validate_cli, view_cli
 from flows.corpus_cli import corpus_app, print_changes
 from flows.library_cli import library_app
 from flows.probe_cli import probe_app
@@ -245,22 +244,7 @@ def build(
 
 
 app.command()(validate_cli.validate)
-
-
-@app.command()
-def view(
-    corpus: CorpusFolder,
-    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
-) -> None:
-    """Write the HTML report where it is missing or older than the corpus, and open it."""
-    from pipeline.validation.report import write_report
-
-    page, manifest = corpus / "report" / "index.html", corpus / "manifest.json"
-    if not page.is_file() or (manifest.is_file() and page.stat().st_mtime < manifest.stat().st_mtime):
-        page = write_report(corpus, None)
-    out.print(str(page))
-    if browser:
-        webbrowser.open(page.resolve().as_uri())
+app.command()(view_cli.view)
 
 
 @app.command()

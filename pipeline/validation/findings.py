@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from pipeline.timing import to_seconds
 
@@ -88,3 +89,19 @@ class Findings:
             f"chunks ({share:.1f} %), {len(seen.sub_tasks)} sub-tasks; stems: {self.stems}; "
             f"{len(self._kept)} rules broken"
         )
+
+    def dump(self) -> dict[str, Any]:
+        """JSON values that `load` reads."""
+        return {
+            "extent": {**asdict(self.extent), "sub_tasks": sorted(self.extent.sub_tasks)},
+            "stems": asdict(self.stems),
+            "counts": dict(self._counts),
+            "kept": {rule: [[f.where, f.detail] for f in kept] for rule, kept in self.by_rule().items()},
+        }
+
+    @staticmethod
+    def load(values: dict[str, Any]) -> Findings:
+        """The findings that `dump` gave."""
+        extent = Extent(**{**values["extent"], "sub_tasks": set(values["extent"]["sub_tasks"])})
+        kept = {rule: [Finding(rule, *of_rule) for of_rule in found] for rule, found in values["kept"].items()}
+        return Findings(extent, StemCounts(**values["stems"]), kept, Counter(values["counts"]))

@@ -77,6 +77,11 @@ class Browser:
         ]
         self._send("/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": steps}]})
 
+    def keep_downloads(self, folder: Path) -> None:
+        """Let pages download into `folder`."""
+        params = {"behavior": "allow", "downloadPath": str(folder)}
+        self._send("/goog/cdp/execute", {"cmd": "Browser.setDownloadBehavior", "params": params})
+
     def screenshot(self) -> bytes:
         """The window as PNG."""
         return base64.b64decode(

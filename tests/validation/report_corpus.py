@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import soundfile as sf
 
 from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally, manifest
+from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
 from pipeline.shards.writer import write_shard
+from pipeline.validation.metrics import Judged
+from pipeline.validation.opinions import Doubt, write_audit
+from pipeline.validation.replay.listener import Heard, Outcome, Reply
+from pipeline.validation.replay.store import ReplayFolder
+from pipeline.validation.replay.streams import LABEL_COLUMNS, row_labels
+from pipeline.validation.scores import scores
 from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from schemas.provenance import Agent, AuditRecord, CandidateRecord, GroundingRecord, Provenance
 from schemas.row import Event, NoiseTrack, Quality, Response, Row, Turn
@@ -110,7 +119,12 @@ def make_row(number: int, *, text: str = "a kettle whistles", **changes: Any) ->
 
 
 def make_corpus(
-    root: Path, rows: Sequence[Row], *, splits: Sequence[str] = ("train",), quarantined: Sequence[Quarantined] = ()
+    root: Path,
+    rows: Sequence[Row],
+    *,
+    splits: Sequence[str] = ("train",),
+    quarantined: Sequence[Quarantined] = (),
+    recipe: Mapping[str, Any] = MappingProxyType({"name": "small", "pretty_name": "Small <corpus>"}),
 ) -> Path:
     """A finished corpus of one shard per split."""
     folder = CorpusFolder(root)
@@ -123,8 +137,38 @@ def make_corpus(
         reports.append(ShardReport.of(file, split, tally, [q for q in quarantined if q.split == split]))
     folder.write_quarantine(quarantined)
     identity = {"recipe_sha256": "0" * 64, "library_sha256": "1" * 64, "limit": None}
-    recipe = {"name": "small", "pretty_name": "Small <corpus>"}
     versions = {"streamaudio-builder": "0"}
-    folder.write_manifest(manifest(reports, quarantined, recipe=recipe, identity=identity, versions=versions))
+    folder.write_manifest(manifest(reports, quarantined, recipe=dict(recipe), identity=identity, versions=versions))
     assert Counter(row.split for row in rows).keys() <= set(splits)
     return root
+
+
+def hear(corpus: Path, name: str = "probe") -> Path:
+    """A replay of a listener who answers the labels of every other row, speaks up in the first verified silence of
+    every third, and was not asked about chunk 2. Returns its results."""
+    heard = list[Judged]()
+    records = [
+        r for path in shard_paths(read_manifest(corpus)) for r in iter_rows(corpus / path, columns=LABEL_COLUMNS)
+    ]
+    for number, record in enumerate(records):
+        labels = row_labels(record)
+        said = {e.chunk: e.text for e in labels.expected if number % 2 == 0}
+        if number % 3 == 0 and labels.verified.any():
+            said[int(np.flatnonzero(labels.verified)[-1])] = "out of nowhere"
+        chunks = tuple(
+            Heard("response" if c in said else "silent", c == 2 and c not in said, 0.9 if c in said else 0.1, 20.0)
+            for c in range(labels.num_chunks)
+        )
+        heard.append(Judged(labels, Outcome(chunks, tuple(Reply(c, said[c], "normal") for c in sorted(said)))))
+    folder, identity = ReplayFolder(corpus, name), {"heard": {"suite": ""}}
+    folder.claim(identity)
+    folder.write("all", 0, heard)
+    folder.finish([("all", 0)], identity)
+    figures = scores(heard)
+    folder.scores.write_text(json.dumps(figures), encoding="utf-8")
+    return folder.results
+
+
+def doubt(corpus: Path, doubts: dict[str, float]) -> None:
+    """What an audit leaves behind: a doubt per id."""
+    write_audit(corpus, [Doubt(id, score, "unexpected", 7) for id, score in doubts.items()])

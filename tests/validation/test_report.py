@@ -5,10 +5,13 @@ from __future__ import annotations
 import html.parser
 import io
 import json
+import os
 import re
+import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
 from hypothesis import given
@@ -18,9 +21,11 @@ from matplotlib.image import imread
 from pipeline.shards.corpus import Quarantined
 from pipeline.validation import report
 from pipeline.validation.findings import Extent, Finding, Findings, StemCounts
+from pipeline.validation.listing import Listed, read_index, select
+from pipeline.validation.opinions import Doubt
 from pipeline.validation.pictures import HOP_SAMPLES, envelope, log_mel, thumbnail, tick_heights
-from pipeline.validation.report import Listed, select, write_report
-from tests.validation.report_corpus import CHUNKS, make_corpus, make_row
+from pipeline.validation.report import fresh_report, write_report
+from tests.validation.report_corpus import CHUNKS, doubt, hear, make_corpus, make_row
 
 SHARD = "data/train-00000-of-00001.parquet"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> '; alert(3) // \u2028 ]]>"
@@ -39,27 +44,24 @@ def script(path: Path) -> dict:
     return json.loads(match[1])
 
 
+def columns(page: Path) -> dict:
+    """The list of a report."""
+    return read_index(page.parent / "data" / "streams.js")["columns"]
+
+
 def listed(
-    number: int, *, task: str = "natural_hazard", split: str = "train", pair: str | None = None, bad: bool = False
-):
-    finding = Finding("some-rule", f"{SHARD}#{number}", "wrong")
-    return Listed(
-        SHARD,
-        number,
-        f"row-{number}",
-        split,
-        "proactive_response",
-        task,
-        "en",
-        "",
-        pair,
-        1,
-        1,
-        (),
-        0,
-        0,
-        (finding,) * bad,
-    )
+    number: int,
+    *,
+    task: str = "natural_hazard",
+    split: str = "train",
+    pair: str | None = None,
+    bad: bool = False,
+    doubted: float | None = None,
+) -> Listed:
+    findings = (Finding("some-rule", f"{SHARD}#{number}", "wrong"),) * bad
+    contradicted = None if doubted is None else Doubt(f"row-{number}", doubted, "missing", 3)
+    place = (SHARD, number, f"row-{number}", split)
+    return Listed(*place, "proactive_response", task, "", pair, 1, 1, findings=findings, doubt=contradicted)
 
 
 class Elements(html.parser.HTMLParser):
@@ -99,7 +101,7 @@ def test_the_report_names_no_place_outside_its_folder(tmp_path: Path) -> None:
     for path in page.parent.rglob("*"):
         if path.suffix in {".html", ".css", ".js"}:
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
-            assert not re.search(r"(?i)https?:|//[a-z0-9-]+\.[a-z]|url\((?!#)|@import", text), path.name
+            assert not re.search(r"(?i)https?:|//[a-z0-9-]+\.[a-z]|\burl\((?!#)|@import", text), path.name
 
 
 def test_audio_is_the_stored_flac_and_pictures_span_it(tmp_path: Path) -> None:
@@ -134,6 +136,12 @@ def test_the_choice_is_bounded_spread_and_keeps_pairs(data: st.DataObject) -> No
         assert {(row.sub_task, row.split) for row in chosen} == {(row.sub_task, row.split) for row in rows}
 
 
+def test_findings_come_before_labels_in_doubt_and_these_before_the_rest() -> None:
+    rows = [*(listed(i) for i in range(4)), listed(4, doubted=0.1), listed(5, doubted=-0.1), listed(6, bad=True)]
+    assert [row.index for row in select(rows, 1)] == [6]
+    assert [row.index for row in select(rows, 2)] == [4, 6]
+
+
 def test_rows_of_a_pair_come_together_or_not_at_all() -> None:
     rows = [listed(i, pair=f"p{i // 2}") for i in range(40)]
     chosen = select(rows, 7)
@@ -145,7 +153,7 @@ def test_only_so_many_streams_get_a_page_but_all_are_counted(tmp_path: Path) -> 
     corpus = make_corpus(tmp_path / "c", [make_row(i) for i in range(5)])
     page = write_report(corpus, None, max_streams=2)
     assert len(list((page.parent / "audio").iterdir())) == 2
-    assert len(script(page.parent / "data" / "streams.js")["streams"]) == 2
+    assert sorted(columns(page)["here"]) == [0, 0, 0, 1, 1]
     text = page.read_text(encoding="utf-8")
     assert "2 of 5 streams" in text
     assert "<dt>Streams</dt><dd>5</dd>" in text
@@ -156,9 +164,14 @@ def test_findings_are_counted_and_reach_their_stream(tmp_path: Path) -> None:
     page = write_report(
         corpus, found(Finding("late-reply", f"{SHARD}#1 row-001, response 0", "chunk 9")), max_streams=1
     )
-    assert re.search(r'late-reply.*<a href="#/0000"><code>', page.read_text(encoding="utf-8"), re.DOTALL)
-    (stream,) = script(page.parent / "data" / "streams.js")["streams"]
-    assert (stream["id"], stream["rules"]) == ("row-001", ["late-reply"])
+    assert re.search(r'late-reply.*<a href="#/0001"><code>', page.read_text(encoding="utf-8"), re.DOTALL)
+    of_all = columns(page)
+    assert of_all["here"] == [int(id == "row-001") for id in of_all["id"]]
+    assert [[of_all["flags"]["names"][code] for code in codes] for codes in of_all["flags"]["codes"]][:3] == [
+        [],
+        ["late-reply"],
+        [],
+    ]
 
 
 def test_the_spread_of_settings_events_and_openings_is_shown(tmp_path: Path) -> None:
@@ -228,13 +241,13 @@ def test_damaged_audio_and_provenance_are_shown_without(tmp_path: Path) -> None:
         make_row(0, audio=b"no flac"),
         make_row(1, audio=make_row(1).audio[:900], provenance_json="{", plan_json="{"),
     ]
-    folder = write_report(make_corpus(tmp_path / "c", rows), None).parent
-    first, second = script(folder / "data" / "streams.js")["streams"]
-    assert not first["heard"]
+    page = write_report(make_corpus(tmp_path / "c", rows), None)
+    folder = page.parent
+    assert columns(page)["here"] == [2, 2]
+    assert script(folder / "data" / "0000.js")["envelope"] is None
     assert not (folder / "audio" / "0000.flac").exists()
     assert script(folder / "data" / "0001.js")["provenance"] is None
     assert script(folder / "data" / "0001.js")["plan"] == "{"
-    assert second["id"] == "row-001"
 
 
 def test_an_unreadable_shard_is_named(tmp_path: Path) -> None:
@@ -248,8 +261,8 @@ def test_an_unreadable_shard_is_named(tmp_path: Path) -> None:
 def test_a_response_without_an_event_is_still_shown(tmp_path: Path) -> None:
     row = make_row(0)
     stray = row.responses[0].model_copy(update={"event": 99, "chunk": 12})
-    folder = write_report(make_corpus(tmp_path / "c", [row.model_copy(update={"responses": (stray,)})]), None).parent
-    assert script(folder / "data" / "streams.js")["streams"][0]["responses"] == [12]
+    page = write_report(make_corpus(tmp_path / "c", [row.model_copy(update={"responses": (stray,)})]), None)
+    assert columns(page)["responses"] == [[12]]
 
 
 @pytest.mark.parametrize("hz", [500, 1000, 2000, 4000])
@@ -272,3 +285,68 @@ def test_pictures_have_one_column_per_20_ms_and_no_gaps(samples: int) -> None:
 def test_flac_of_the_test_corpus_is_what_a_shard_holds() -> None:
     samples, rate = sf.read(io.BytesIO(make_row(0).audio))
     assert (len(samples), rate) == (CHUNKS * 6400, 16000)
+
+
+def test_what_listeners_and_the_audit_say_reaches_list_overview_and_page(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "c", [make_row(i) for i in range(4)])
+    hear(corpus)
+    doubt(corpus, {"row-000": 0.25, "row-001": -0.5, "row-002": -0.5, "row-003": -0.5})
+    page = write_report(corpus, None)
+    of_all = columns(page)
+    flags = [{of_all["flags"]["names"][code] for code in codes} for codes in of_all["flags"]["codes"]]
+    broken = {"probe: a reply without a label", "probe: a verified silence broken"}
+    assert flags == [{"label in doubt", *broken}, {"probe: a label missed"}, set(), {"probe: a label missed", *broken}]
+    assert of_all["scores"]["F1 of probe"] == [0.667, 0.0, 1.0, 0.0]
+    assert of_all["scores"]["doubt in a label"][0] == 0.25
+    text = page.read_text(encoding="utf-8")
+    # 2 of 4 labels answered, 2 of 4 replies agree.
+    assert re.search(r'<th scope="row">probe</th>\s*<td class="number">0\.50', text)
+    assert "<dt>Labels in doubt</dt><dd>1</dd>" in text
+
+    first = script(page.parent / "data" / "0000.js")
+    (heard,) = first["heard"]
+    assert first["doubt"] == {"score": 0.25, "doubt": "unexpected", "chunk": 7}
+    assert heard["decisions"] == "ssdssssrssssssrsssss"
+    assert [reply["chunk"] for reply in heard["replies"]] == [7, 14]
+    assert (heard["missed"], heard["extra"], heard["false"]) == ([], [1], [1])
+    assert script(page.parent / "data" / "0001.js")["heard"][0]["missed"] == [0]
+
+
+def test_replays_of_other_suites_are_left_out(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "c", [make_row(0)])
+    hear(corpus).rename(corpus / "replay" / "probe.stability.parquet")
+    results = corpus / "replay" / "probe.stability.parquet"
+    metadata = {"replay": json.dumps({"heard": {"suite": "stability"}})}
+    pq.write_table(pq.read_table(results).replace_schema_metadata(metadata), results)
+    assert script(write_report(corpus, None).parent / "data" / "0000.js")["heard"] == []
+
+
+def test_a_report_older_than_a_replay_is_written_again_with_what_was_found_before(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "c", [make_row(0), make_row(1)])
+    page = write_report(corpus, found(Finding("late-reply", f"{SHARD}#1 row-001", "chunk 9")))
+    before = page.stat().st_mtime_ns
+    assert fresh_report(corpus).stat().st_mtime_ns == before
+    results = hear(corpus)
+    os.utime(results, (time.time() + 9, time.time() + 9))
+    assert fresh_report(corpus).stat().st_mtime_ns != before
+    assert script(page.parent / "data" / "0001.js")["findings"] == [{"rule": "late-reply", "detail": "chunk 9"}]
+    assert len(script(page.parent / "data" / "0001.js")["heard"]) == 1
+    os.utime(corpus / "manifest.json", (time.time() + 99, time.time() + 99))
+    assert "Not validated yet" in fresh_report(corpus).read_text(encoding="utf-8")
+
+
+def test_seams_are_where_sounds_begin_and_end(tmp_path: Path) -> None:
+    page = write_report(make_corpus(tmp_path / "c", [make_row(0)]), None)
+    seams = script(page.parent / "data" / "0000.js")["seams"]
+    # The fades are 20 ms long; a stream's own ends are none, and a tone without a break is smooth everywhere.
+    ends = [0.41, 1.01, 1.89, 2.01, 3.09, 4.01, 4.99, 5.99]
+    assert [round(sample / 16000, 2) for sample, _, _ in seams] == ends
+    assert {kind for _, kind, _ in seams} == {"edge"}
+    assert max(jump for *_, jump in seams) < 1.5
+
+
+def test_the_mixture_is_beside_what_was_asked(tmp_path: Path) -> None:
+    recipe = {"name": "small", "mixture": {"natural_hazard": 3.0, "count_events": 1.0}}
+    text = write_report(make_corpus(tmp_path / "c", [make_row(0)], recipe=recipe), None).read_text(encoding="utf-8")
+    assert re.search(r'Natural hazard.*?<td class="number">100.0 %</td><td class="number">75.0 %</td>', text, re.DOTALL)
+    assert "Asked for and not there: count events (25.0 %)" in text

@@ -1,0 +1,125 @@
+"""What others than the labels say about a corpus's rows: listeners that heard it, and the audit of its labels.
+
+Both lie beside the corpus: replay/NAME.parquet (`validate --model`) and audit.parquet (`validate --audit`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.shards.writer import write_atomically
+
+AUDIT: Final = "audit.parquet"
+AUDIT_SCHEMA: Final = pa.schema(
+    [("id", pa.string()), ("score", pa.float32()), ("doubt", pa.string()), ("chunk", pa.int32())]
+)
+"""A row per row of the corpus: the label that is most in doubt. Above a `score` of 0 it is contradicted; `doubt` is
+"unexpected" (a reply nothing calls for) or "missing" (none where one is due), in `chunk`."""
+_COUNTS: Final = ("id", "hits", "missed", "extra", "false")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The label of a row that is most in doubt, as AUDIT_SCHEMA has it."""
+
+    id: str
+    score: float
+    doubt: str
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How often one listener and one row's labels agreed, within a chunk."""
+
+    listener: str
+    hits: int
+    missed: int
+    extra: int
+    false: int
+
+    @property
+    def f1(self) -> float | None:
+        """None where nothing was due and nothing was said."""
+        due = 2 * self.hits + self.missed + self.extra
+        return 2 * self.hits / due if due else None
+
+
+def write_audit(corpus: Path, doubts: Iterable[Doubt]) -> Path:
+    """Write what an audit came to, and return the file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist([asdict(doubt) for doubt in doubts], schema=AUDIT_SCHEMA), sink)
+    write_atomically(corpus / AUDIT, sink.getvalue().to_pybytes())
+    return corpus / AUDIT
+
+
+def read_audit(corpus: Path) -> dict[str, Doubt]:
+    """Doubts per id; empty where no audit was run."""
+    if not (corpus / AUDIT).is_file():
+        return {}
+    return {record["id"]: Doubt(**record) for record in pq.read_table(corpus / AUDIT).to_pylist()}
+
+
+def replays(corpus: Path) -> dict[str, Path]:
+    """Results of the listeners that heard the corpus itself, by name; other suites are about other streams."""
+    return {
+        path.stem: path
+        for path in sorted((corpus / "replay").glob("*.parquet"))
+        if json.loads((pq.read_schema(path).metadata or {}).get(b"replay", b"{}")).get("heard", {}).get("suite") == ""
+    }
+
+
+def read_agreements(corpus: Path) -> dict[str, list[Agreement]]:
+    """Per id, one agreement for every listener."""
+    found: dict[str, list[Agreement]] = {}
+    for name, path in replays(corpus).items():
+        for record in _records(path, _COUNTS):
+            missed, extra, false = (len(record[field]) for field in ("missed", "extra", "false"))
+            found.setdefault(record["id"], []).append(Agreement(name, record["hits"], missed, extra, false))
+    return found
+
+
+def read_figures(corpus: Path) -> dict[str, Mapping[str, Any]]:
+    """The figures of every listener that heard the corpus itself."""
+    files = {name: path.with_suffix(".json") for name, path in replays(corpus).items()}
+    return {name: json.loads(path.read_bytes()) for name, path in files.items() if path.is_file()}
+
+
+def read_heard(corpus: Path, ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Per id, what every listener did, as the report's page has it.
+
+    `decisions` has a letter per chunk that was heard: "s" silent, "r" response, "d" drained; `scores` the probability
+    of a response per chunk, or null.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, path in replays(corpus).items():
+        for record in _records(path, None, ids):
+            scores = [chunk["score"] for chunk in record["chunks"]]
+            found.setdefault(record["id"], []).append(
+                {
+                    "listener": name,
+                    "decisions": "".join("d" if c["drained"] else c["decision"][0] for c in record["chunks"]),
+                    "scores": None if None in scores else [round(score, 2) for score in scores],
+                    **{field: record[field] for field in ("replies", "missed", "extra", "false", "stalls", "ended")},
+                }
+            )
+    return found
+
+
+def _records(path: Path, columns: Iterable[str] | None, ids: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+    names = None if columns is None else list(columns)
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            if ids is None:
+                yield from file.read_row_group(group, columns=names).to_pylist()
+                continue
+            there = file.read_row_group(group, columns=["id"])["id"].to_pylist()
+            if wanted := [i for i, id in enumerate(there) if id in ids]:
+                yield from file.read_row_group(group, columns=names).take(wanted).to_pylist()
