@@ -60,8 +60,8 @@ def _written_down(task: Task, *spoken: Utterance) -> Script:
 
 
 def _recordings(task: Task) -> list[Recording]:
-    """Real speech of the library in most streams, where it has any that suits the sub-task: speakers take turns by
-    chance, however much each said, and who said single words says several."""
+    """Real speech of the library in most streams, where it has any that suits the sub-task: speakers take turns,
+    however much each said, and who said single words says several."""
     fitting = [
         r
         for r in task.recordings
@@ -70,8 +70,9 @@ def _recordings(task: Task) -> list[Recording]:
     ]
     if not fitting or not task.chance(P_RECORDED):
         return []
-    speaker = task.pick(sorted({r.speaker for r in fitting}))
-    said = [r for r in fitting if r.speaker == speaker]
+    speakers = sorted({r.speaker for r in fitting})
+    turn = int(task.rng.integers(len(speakers))) if task.turn is None else task.turn
+    said = [r for r in fitting if r.speaker == speakers[turn % len(speakers)]]
     first = task.pick(said)
     words = [r for r in said if r.duration_s < WORD_S]
     return [first] if first not in words else _draw(task, words, WORDS)
