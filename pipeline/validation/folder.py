@@ -29,7 +29,7 @@ HOURS_TOLERANCE = 1e-5
 """The manifest rounds to 1e-6 h."""
 _OURS = {
     *(".state", "assets", "data", "replay", "report", "text"),
-    *("manifest.json", "README.md", "quarantine.parquet", "audit.parquet", "marks.json"),
+    *("manifest.json", "README.md", "quarantine.parquet", "marks.json"),
 }
 
 

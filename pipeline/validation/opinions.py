@@ -1,35 +1,30 @@
 """What others than the labels say about a corpus's rows: listeners that heard it, and the audit of its labels.
 
-Both lie beside the corpus: replay/NAME.parquet (`validate --model`) and audit.parquet (`validate --audit`).
+Both lie beside the corpus: replay/NAME.parquet (`validate --model`) and replay/label_audit.json (`validate --audit`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.shards.writer import write_atomically
-
-AUDIT: Final = "audit.parquet"
-AUDIT_SCHEMA: Final = pa.schema(
-    [("id", pa.string()), ("score", pa.float32()), ("doubt", pa.string()), ("chunk", pa.int32())]
-)
-"""A row per row of the corpus: the label that is most in doubt. Above a `score` of 0 it is contradicted; `doubt` is
-"unexpected" (a reply nothing calls for) or "missing" (none where one is due), in `chunk`."""
+AUDIT: Final = "replay/label_audit.json"
 _COUNTS: Final = ("id", "hits", "missed", "extra", "false")
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """The label of a row that is most in doubt, as AUDIT_SCHEMA has it."""
+    """The label of a row that is most in doubt.
 
-    id: str
+    Above a `score` of 0 it is contradicted. `doubt` is "unexpected" (a reply nothing calls for) or "missing" (none
+    where one is due), in `chunk`.
+    """
+
     score: float
     doubt: str
     chunk: int
@@ -52,19 +47,12 @@ class Agreement:
         return 2 * self.hits / due if due else None
 
 
-def write_audit(corpus: Path, doubts: Iterable[Doubt]) -> Path:
-    """Write what an audit came to, and return the file."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([asdict(doubt) for doubt in doubts], schema=AUDIT_SCHEMA), sink)
-    write_atomically(corpus / AUDIT, sink.getvalue().to_pybytes())
-    return corpus / AUDIT
-
-
 def read_audit(corpus: Path) -> dict[str, Doubt]:
     """Doubts per id; empty where no audit was run."""
     if not (corpus / AUDIT).is_file():
         return {}
-    return {record["id"]: Doubt(**record) for record in pq.read_table(corpus / AUDIT).to_pylist()}
+    rows = json.loads((corpus / AUDIT).read_bytes())["rows"]
+    return {row["row"]: Doubt(row["score"], row["doubt"], row["chunk"]) for row in rows}
 
 
 def replays(corpus: Path) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally
 from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
 from pipeline.shards.writer import write_shard
 from pipeline.validation.metrics import Judged
-from pipeline.validation.opinions import Doubt, write_audit
+from pipeline.validation.opinions import AUDIT
 from pipeline.validation.replay.listener import Heard, Outcome, Reply
 from pipeline.validation.replay.store import ReplayFolder
 from pipeline.validation.replay.streams import LABEL_COLUMNS, row_labels
@@ -171,4 +171,6 @@ def hear(corpus: Path, name: str = "probe") -> Path:
 
 def doubt(corpus: Path, doubts: dict[str, float]) -> None:
     """What an audit leaves behind: a doubt per id."""
-    write_audit(corpus, [Doubt(id, score, "unexpected", 7) for id, score in doubts.items()])
+    rows = [{"row": id, "score": s, "doubt": "unexpected", "chunk": 7, "sub_task": ""} for id, s in doubts.items()]
+    (corpus / "replay").mkdir(exist_ok=True)
+    (corpus / AUDIT).write_text(json.dumps({"folds": 5, "rows": rows}), encoding="utf-8")

@@ -59,7 +59,7 @@ def listed(
     doubted: float | None = None,
 ) -> Listed:
     findings = (Finding("some-rule", f"{SHARD}#{number}", "wrong"),) * bad
-    contradicted = None if doubted is None else Doubt(f"row-{number}", doubted, "missing", 3)
+    contradicted = None if doubted is None else Doubt(doubted, "missing", 3)
     place = (SHARD, number, f"row-{number}", split)
     return Listed(*place, "proactive_response", task, "", pair, 1, 1, findings=findings, doubt=contradicted)
 
