@@ -161,7 +161,10 @@ class CorpusFolder:
         """
         if self.root.exists() and not self.root.is_dir():
             raise BadInput(f"--out {str(self.root)!r} is a file; name a folder")
-        known = {"assets", "data", "report", "text", "manifest.json", "README.md", "quarantine.parquet"}
+        known = {
+            *("assets", "data", "replay", "report", "text"),
+            *("manifest.json", "README.md", "quarantine.parquet", "marks.json"),
+        }
         if self.root.is_dir():
             foreign = sorted(p.name for p in self.root.iterdir() if p.name not in known and not p.name.startswith("."))
             if foreign:
