@@ -2,7 +2,7 @@
 // The list of streams: filters, order, and only those cards that are in or near the window.
 
 const list = { streams: [], drawn: new Map(), scrolled: 0 };
-const CARD = { width: 17, height: 16.2, gap: 1 }; // rem
+const CARD = { width: 17, height: 15.1, gap: 1 }; // rem
 
 function fillFilters() {
   const form = byId("filters");
@@ -12,7 +12,7 @@ function fillFilters() {
   for (const name of ["ability", "sub_task", "split"]) fill(name, ["", "all"], ...names(columns[name]).map((value) => [value, words(value)]));
   fill("flag", ["", "all"], ["*", "any flag"], ["-", "no flag"], ...names(columns.flags).map((value) => [`=${value}`, value]));
   fill("mark", ["", "all"], ["good", "good"], ["bad", "bad"], ["-", "not marked"]);
-  fill("score", ["", "none: order of the corpus"], ...Object.keys(columns.scores).map((name) => [name, name]));
+  fill("score", ["", "none"], ...Object.keys(columns.scores).map((name) => [name, name]));
   fill("order", ["1", "lowest first"], ["-1", "highest first"]);
   const partly = !report.served && report.streams.some((stream) => !stream.here);
   fill("here", ["1", "in this folder"], ["", "all, also without audio"]);
