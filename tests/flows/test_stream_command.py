@@ -15,6 +15,8 @@ from rich.console import Console
 
 from flows.cli import main
 from tests.streaming.conftest import golden, golden_folder  # noqa: F401  (fixtures)
+from tests.streaming.reference import Reference
+from tests.streaming.test_reference import PROMPT, RECIPES, sound
 
 KEYS = ["file", "gap", "chunk", "decision", "token_ids", "emotion", "text", "position"]
 
@@ -33,6 +35,7 @@ def stream(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         # The consoles were made when stdout was another.
         monkeypatch.setattr("flows.cli.err", Console(stderr=True, soft_wrap=True))
         monkeypatch.setattr("flows.streaming_cli.err", Console(stderr=True, soft_wrap=True))
+        monkeypatch.setattr("flows.streaming_cli.out", Console(soft_wrap=True, highlight=False))
         with pytest.raises(SystemExit) as done:
             main()
         assert isinstance(done.value.code, int)
@@ -60,6 +63,34 @@ def test_golden_session(stream: Callable[..., Run], golden: Path, golden_folder:
     ]
     assert chunks[-1]["position"] == summary["position"] == wanted["last_forward_pos"]
     assert summary["ended"] is None
+
+
+def test_every_option_at_once(stream: Callable[..., Run], tmp_path: Path) -> None:
+    reference = Reference(RECIPES["plain"])
+    samples, file = sound(3, 4), tmp_path / "a.wav"
+    soundfile.write(file, samples, 16_000)
+    options = ("--mode", "online", "--gap-s", "0.5", "--max-returned-tokens", "24", "--system-prompt", PROMPT)
+    chunks, summary = lines(stream(file, "--checkpoint", reference.write(tmp_path / "model"), *options, "--json"))
+    wanted = list(reference.session([samples / 32_768], PROMPT, online=True, gap_s=0.5, budget=24))
+    assert [(c["gap"], c["token_ids"], c["position"]) for c in chunks] == [w[1:] for w in wanted]
+    assert summary["skipped"] == 8 + 2 - len(wanted)
+
+
+def test_a_live_line_per_chunk(stream: Callable[..., Run], golden: Path, golden_folder: Path) -> None:  # noqa: F811
+    prompt = json.loads((golden / "expected" / "tokenizer.json").read_text())["cases"][0]["text"]
+    run = stream(
+        golden / "inputs" / "chirp_silence.wav",
+        "--checkpoint",
+        golden_folder,
+        "--system-prompt",
+        prompt,
+        "--gap-s",
+        "0",
+    )
+    *shown, last = run.out.splitlines()
+    assert [line[:9].split() for line in shown] == [[f"{0.4 * n:.1f}", "s"] for n in range(9)]
+    assert sum("·" in line for line in shown) == 9 - int(last.split(", ")[1].split()[0])
+    assert "GB of weights" in run.err
 
 
 def test_fifo_on_a_given_clock(stream: Callable[..., Run], golden: Path, golden_folder: Path) -> None:  # noqa: F811

@@ -100,6 +100,17 @@ def test_features(name: str, make: Make) -> None:
     assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max()
 
 
+def test_what_is_said_before_loading_and_the_prompt_beside_the_weights(make: Make) -> None:
+    _, opened = make("plain")
+    folder, said = Path(opened.options.checkpoint), list[str]()
+    prompt = folder / "system_prompt.txt"
+    prompt.write_text("cab\n")
+    assert open_model(ModelOptions(str(folder)), said.append).system_prompt == "cab"
+    prompt.unlink()
+    # 151,680 rows of 24 values of 4 bytes, twice; the rest is small.
+    assert said == ["loading model as float32 on cpu: 0.03 GB of weights, up to 0.00 GB per session"]
+
+
 def test_a_context_ends_where_its_block_size_says(make: Make, tmp_path: Path) -> None:
     reference, opened = make("plain")
     file, samples = tmp_path / "a.wav", sound(14, 6)
