@@ -71,6 +71,8 @@ def validate(
     findings = _contract(corpus, library) if contract or model is None else None
     broken = [] if findings is None else [*findings.by_rule()]
     if "manifest-readable" in broken:
+        if report:
+            _report(corpus, findings)
         raise GateFailed(f"the manifest of {str(corpus)!r} cannot be read; see above")
     gates = _gates(corpus)
     if model is not None:
