@@ -38,7 +38,7 @@ from schemas.protocol import SAMPLE_RATE
 Profile = Literal["sfx", "speech", "ambient", "music"]
 
 # Part of the cache key: raise it when the same parameters give other samples or other facts about them.
-VERSION = 2
+VERSION = 3
 _MAX_PASSES = 8
 
 Runs = tuple[tuple[int, int], ...]
