@@ -18,7 +18,7 @@ from flows import streaming_cli, validate_cli, view_cli
 from flows.corpus_cli import corpus_app, print_changes
 from flows.library_cli import library_app
 from flows.probe_cli import probe_app
-from flows.terminal import err, out, place, stages
+from flows.terminal import err, out, place, settings, stages
 from pipeline.errors import BadInput, StreamAudioError
 
 app = typer.Typer(
@@ -26,7 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Build long audio streams with sparse labels that say when to speak.",
-    epilog="Any command takes --debug to show the traceback of an error.",
+    epilog="Any command takes --debug to show the traceback of an error, and --log-json to report progress and errors "
+    "as lines of JSON on standard error.",
 )
 recipe_app = typer.Typer(no_args_is_help=True, help="Recipes: their schema, and one with its defaults filled in.")
 app.add_typer(library_app, name="library")
@@ -45,10 +46,10 @@ INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Run one command; a user's mistake is one line on standard error and an exit status of DESIGN 4.1."""
-    debug = "--debug" in sys.argv
+    debug, settings.json = "--debug" in sys.argv, "--log-json" in sys.argv
     _configure_prefect()
     try:
-        status = app(args=[a for a in sys.argv[1:] if a != "--debug"], standalone_mode=False)
+        status = app(args=[a for a in sys.argv[1:] if a not in ("--debug", "--log-json")], standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except StreamAudioError as error:
         _fail(str(error), error.exit_code, debug)
@@ -68,7 +69,10 @@ def main() -> NoReturn:
 def _fail(message: str, status: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
-    err.print(f"[bold red]error:[/] {escape(message)}")
+    if settings.json:
+        print(json.dumps({"error": message, "status": status}), file=sys.stderr)
+    else:
+        err.print(f"[bold red]error:[/] {escape(message)}")
     sys.exit(status)
 
 
@@ -241,6 +245,33 @@ def build(
         _print_version(built.manifest)
     out.print(f"corpus  {out_folder}")
     out.print(f"next: streamaudio validate {out_folder} --report")
+
+
+@app.command()
+def schedule(
+    recipe: RecipeFile,
+    out_folder: Annotated[Path, typer.Option("--out", metavar="CORPUS", help="The corpus that grows or is renewed.")],
+    cron: Annotated[str, typer.Option(help='When, such as "0 2 * * *": every night at two.')],
+    library: Annotated[
+        Path | None, typer.Option(help="Library; needed unless the recipe says `library: starter`.")
+    ] = None,
+    mode: Annotated[
+        Literal["append", "refresh"], typer.Option(help="append: more rows each time; refresh: a new corpus each time.")
+    ] = "append",
+    timezone: Annotated[str, typer.Option(help="Of the schedule.")] = "UTC",
+    workers: Workers = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many streams each time.")] = None,
+) -> None:
+    """Let a Prefect server build versions of a corpus by the clock; what fails a gate is not published."""
+    from flows.schedule import POOL
+    from flows.schedule import schedule as deploy
+
+    name = deploy(
+        recipe, out_folder, library=library, mode=mode, cron=cron, timezone=timezone, workers=workers, limit=limit
+    )
+    out.print(f"deployed {name}, {cron!r} in {timezone}")
+    out.print(f"a worker runs it: prefect worker start --pool {POOL}")
+    out.print(f"now: prefect deployment run {name}")
 
 
 app.command()(validate_cli.validate)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -19,9 +21,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from flows.stage_log import StageLog, as_json
+
 if TYPE_CHECKING:
     from pipeline.storage import Location
 
+
+@dataclass(slots=True)
+class Settings:
+    """How the command line talks; set once, when it starts."""
+
+    json: bool = False
+
+
+settings = Settings()
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -42,7 +55,13 @@ class _Rate(ProgressColumn):
 
 @contextlib.contextmanager
 def stages() -> Iterator[Any]:
-    """One bar per stage, made when the stage first reports; yields a callback (stage, done, total)."""
+    """One bar per stage, made when the stage first reports; yields a callback (stage, done, total).
+
+    With `--log-json` a line of JSON per stage, and once a minute, instead.
+    """
+    if settings.json:
+        yield StageLog(lambda line: print(as_json(line), file=sys.stderr, flush=True))
+        return
     with Progress(
         TextColumn("{task.description:<10}"),
         BarColumn(),

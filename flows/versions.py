@@ -9,10 +9,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.build_corpus import Built, Progress, build_corpus
+from flows.build_corpus import Built, Progress, Runner, build_corpus
 from pipeline.config import recipe_sha256
 from pipeline.corpus_build import identity
 from pipeline.errors import BadInput, GateFailed, StaleIdentity
+from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
 from pipeline.past import Past, read_past
 from pipeline.shards.corpus import CorpusFolder
@@ -28,17 +29,19 @@ from pipeline.shards.versions import (
     taken_over,
     version_of,
 )
+from pipeline.storage import Location
 from pipeline.validation.contract import validate_corpus
 from schemas.recipe import Recipe
 
 
 def renew(
     recipe: Recipe,
-    library_path: Path,
-    out: Path,
+    library_path: Location,
+    out: Location,
     *,
     mode: Literal["append", "refresh"],
     workers: int = 1,
+    runner: Runner | None = None,
     limit: int | None = None,
     replay_only: bool = False,
     on_progress: Progress = lambda what, done, total: None,
@@ -53,7 +56,7 @@ def renew(
         GateFailed, TooManyQuarantined: nothing is published; the version is left to be looked at.
         StaleIdentity: an append to a corpus of another recipe, or what lies unfinished is another build.
     """
-    out = out.resolve()
+    out = _local(out)
     folder, staged = CorpusFolder(out), next_folder(out)
     if (folder.state / "identity.json").is_file() and not (out / "manifest.json").is_file() and not staged.is_dir():
         raise BadInput(f"{str(out)!r} holds an unfinished build; finish it with `streamaudio build` first")
@@ -66,7 +69,7 @@ def renew(
             if mode == "append":
                 past = _past(out, recipe)
             elif version_of(published) == 1 or published["history"][-1]["mode"] == "refresh":
-                this_build = identity(recipe, Library.open(library_path), limit)
+                this_build = identity(recipe, Library.open(local_library(library_path)), limit)
                 if all(published["identity"].get(key) == value for key, value in this_build.items()):
                     return Built(out, published)
         try:
@@ -75,6 +78,7 @@ def renew(
                 library_path,
                 staged,
                 workers=workers,
+                runner=runner,
                 limit=limit,
                 replay_only=replay_only,
                 past=past,
@@ -82,18 +86,18 @@ def renew(
             )
         except StaleIdentity as stale:
             raise StaleIdentity(f"{stale}; or delete {str(staged)!r}, which is not published, to begin anew") from stale
-        _hold_to_gates(staged, library_path, on_progress)
+        _hold_to_gates(staged, local_library(library_path), on_progress)
         return Built(out, take_over(out, mode))
 
 
-def without(out: Path, recipe: Recipe, marks: Path) -> Built:
+def without(out: Location, recipe: Recipe, marks: Path) -> Built:
     """Publish a version of a corpus without the rows that `marks` calls bad; their other sides go too.
 
     Raises:
         BadInput: the marks cannot be read, or are about another corpus.
         StaleIdentity: the corpus is of another recipe.
     """
-    out = out.resolve()
+    out = _local(out)
     with CorpusFolder(out).locked():
         if taken_over(out):
             clear(out)
@@ -102,6 +106,14 @@ def without(out: Path, recipe: Recipe, marks: Path) -> Built:
         published = read_manifest(out)
         _same_recipe(published, recipe, out, "an exclusion")
         return Built(out, exclude(out, read_marks(marks, published)))
+
+
+def _local(out: Location) -> Path:
+    if not isinstance(out, Path):
+        raise BadInput(
+            f"{str(out)!r} is no local folder, where alone a corpus has versions; build into a new place there"
+        )
+    return out.resolve()
 
 
 def _past(out: Path, recipe: Recipe) -> Past:

@@ -34,6 +34,7 @@ from pipeline.scene import build_unit
 from pipeline.shards.card import write_card
 from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, Quarantined, ShardReport, Tally, manifest
 from pipeline.shards.realised import Realised
+from pipeline.shards.timings import PLANNING, Begun, keep
 from pipeline.shards.writer import write_atomically, write_shard
 from pipeline.sounds import Conditioner
 from pipeline.storage import Location, local_file, put_files, read, scratch
@@ -41,6 +42,7 @@ from pipeline.synthesis.asr import open_check
 from pipeline.synthesis.generators import open_generators
 from pipeline.synthesis.made import MadeCache
 from pipeline.synthesis.voices import open_speech
+from pipeline.timing import to_seconds
 from schemas.recipe import ModelPlanner, Recipe
 from schemas.row import Row
 from schemas.unit import Unit
@@ -96,7 +98,7 @@ def planned(
     done = folder.state / "plan" / "plan.json"
     written = read(done)
     if written is None:
-        here = scratch(folder.root) / "plan"
+        here, begun = scratch(folder.root) / "plan", Begun.now()
         shards, rejected = plan_corpus(
             recipe, library, here, crew=crew, limit=limit, past=past, on_progress=on_progress
         )
@@ -104,6 +106,7 @@ def planned(
         written = json.dumps(saved, ensure_ascii=False).encode()
         if not isinstance(done, Path):
             put_files(done.parent, [units_file(here, shard.name) for shard in shards])
+        keep(folder.state, PLANNING, begun.timings(sum(shard.streams for shard in shards), 0.0, 0, {}, rest=PLANNING))
         write_atomically(done, written)
     saved = json.loads(written)
     return Plan(tuple(ShardPlan(**s) for s in saved["shards"]), tuple(Quarantined(**q) for q in saved["rejected"]))
@@ -199,6 +202,8 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
     if before is not None:
         return before
     tools = open_tools(workplace)
+    begun = Begun.now()
+    tools.watch.take()
     tally, realised, quarantined = Tally(), Realised(tools.recipe), list[Quarantined]()
 
     def build(unit: Unit) -> tuple[Unit, tuple[Row, ...] | SceneRejected]:
@@ -228,6 +233,8 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
         file = write_shard(folder.root, f"data/{name}.parquet", rows())
     report = ShardReport.of(file, name.rsplit("-", 3)[0], tally, quarantined, realised.state())
     folder.mark(name, report)
+    stages = tools.watch.take()
+    keep(folder.state, name, begun.timings(file.rows, to_seconds(tally.samples), file.bytes, stages))
     return report
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.annotation.audit import Audit
 from pipeline.annotation.model import ModelAuditor
@@ -21,6 +21,7 @@ from pipeline.speaking import (
     Cut,
     Spoken,
 )
+from pipeline.stopwatch import Stopwatch
 from pipeline.synthesis.asr import SpeechCheck
 from pipeline.synthesis.generators import SoundGenerator
 from pipeline.synthesis.speech import SpeechEngine
@@ -46,6 +47,7 @@ class Tools:
     captioner: Captioner
     crew: Crew
     rooms: tuple[Room, ...] = ()
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -84,7 +84,8 @@ def build_unit(unit: Unit, tools: Tools) -> tuple[Row, ...]:
     try:
         drafts = [_draft(arranged, unit, tools) for arranged in _checked(unit, tools, crew)]
         lowest_db = min(draft.mix.stream_gain_db for draft in drafts)
-        return tuple(make_row(draft, draft.mix.lowered(lowest_db), unit, tools, crew) for draft in drafts)
+        with tools.watch("encoding"):
+            return tuple(make_row(draft, draft.mix.lowered(lowest_db), unit, tools, crew) for draft in drafts)
     except ReplyRejected as rejected:
         raise rejection(rejected) from None
 
@@ -133,10 +134,14 @@ def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -
     arranged: list[Arranged] = []
     for stream, found in zip(unit.streams, grounded, strict=True):
         draw = rng(unit.seed, 0, "speech")
-        spoken = speak_dialogue(stream.plan, tools.speech, tools.check_speech, tools.recipe.speech, draw, tools.library)
-        parts = _parts(stream.plan, found, spoken, tools)
-        elements = _elements(stream.plan, parts, unit, tools.recipe)
-        layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
+        speech, check = tools.speech, tools.check_speech
+        with tools.watch("speaking"):
+            spoken = speak_dialogue(stream.plan, speech, check, tools.recipe.speech, draw, tools.library)
+        with tools.watch("conditioning"):
+            parts = _parts(stream.plan, found, spoken, tools)
+        with tools.watch("composition"):
+            elements = _elements(stream.plan, parts, unit, tools.recipe)
+            layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
         arranged.append(Arranged(stream, parts, layout))
     return arranged
 
@@ -152,10 +157,11 @@ def _draft(arranged: Arranged, unit: Unit, tools: Tools) -> Draft:
         rng=rng(unit.seed, 0, "labels"),
     )
     timeline = lengthened(timeline, labels.num_chunks * CHUNK_SAMPLES)
-    noise = [_noise(pick, unit, tools) for pick in unit.noise]
-    room = _room(unit, tools)
-    room_ir = None if room is None else room.samples
-    mix = compose(timeline, noise, params=recipe.composition, rng=rng(unit.seed, 0, "mix"), room_ir=room_ir)
+    with tools.watch("composition"):
+        noise = [_noise(pick, unit, tools) for pick in unit.noise]
+        room = _room(unit, tools)
+        room_ir = None if room is None else room.samples
+        mix = compose(timeline, noise, params=recipe.composition, rng=rng(unit.seed, 0, "mix"), room_ir=room_ir)
     rate = _reply_rate(unit, recipe)
     return Draft(arranged.planned, arranged.parts, timeline, labels, mix, room, rate, arranged.sent_back)
 
@@ -173,12 +179,13 @@ def _grounded(
 ) -> list[tuple[Grounded, ...]]:
     """What every sub-event of every stream is made of. The sides of a pair share all but their cue."""
     first, *others = unit.streams
-    shared = tuple(_ground(i, first, unit, tools, crew, sent_back) for i in range(len(first.plan.scene.sub_events)))
-    found = [shared]
-    for stream in others:
-        assert stream.plan.pair is not None
-        cue = stream.plan.steps[stream.plan.pair.step].index
-        found.append((*shared[:cue], _ground(cue, stream, unit, tools, crew, sent_back), *shared[cue + 1 :]))
+    with tools.watch("grounding"):
+        shared = tuple(_ground(i, first, unit, tools, crew, sent_back) for i in range(len(first.plan.scene.sub_events)))
+        found = [shared]
+        for stream in others:
+            assert stream.plan.pair is not None
+            cue = stream.plan.steps[stream.plan.pair.step].index
+            found.append((*shared[:cue], _ground(cue, stream, unit, tools, crew, sent_back), *shared[cue + 1 :]))
     return found
 
 

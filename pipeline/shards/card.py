@@ -14,6 +14,7 @@ from pipeline.shards.writer import write_atomically
 from pipeline.storage import Location
 
 ASSETS = "assets"
+STATISTICS = f"{ASSETS}/statistics.png"
 _SIZES = (
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -34,7 +35,7 @@ def write_card(root: Location, manifest: Mapping[str, Any], attributions: Sequen
     """Write README.md and its assets/ from the manifest's figures; `attributions` name the authors of the sounds."""
     authors = "".join(f"- {_one_line(author)}\n" for author in attributions)
     write_atomically(root / ASSETS / "ATTRIBUTION.md", f"# Authors of the sounds\n\n{authors}".encode())
-    write_atomically(root / ASSETS / "statistics.png", picture(manifest["statistics"]["histograms"], manifest))
+    write_atomically(root / STATISTICS, picture(manifest["statistics"]["histograms"], manifest))
     environment = Environment(loader=PackageLoader("pipeline.shards", "."), undefined=StrictUndefined, autoescape=False)
     text = environment.get_template("card.md.j2").render(
         **manifest,

@@ -24,6 +24,7 @@ from pipeline.shards.changes import changes
 from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally, manifest
 from pipeline.shards.reader import iter_rows, read_manifest, to_row
 from pipeline.shards.realised import Realised
+from pipeline.shards.timings import FOLDER
 from pipeline.shards.writer import ShardFile, sync_folder, write_atomically, write_shard
 from schemas.recipe import Recipe
 from schemas.row import Row
@@ -105,6 +106,9 @@ def take_over(corpus: Path, mode: Mode) -> dict[str, Any]:
     version = 1 if published is None else version_of(published) + 1
     reports = [_moved(report, version) for report in reports_of(staged, new)]
     _link(corpus, staged, reports, version)
+    timings = corpus / STATE / FOLDER
+    shutil.rmtree(timings, ignore_errors=True)
+    shutil.copytree(staged / STATE / FOLDER, timings)
     if new.get("text"):
         write_atomically(corpus / new["text"]["path"], (staged / new["text"]["path"]).read_bytes())
     header = {key: new.get(key) for key in _OF_BUILD}
