@@ -111,8 +111,8 @@ def clashes(licences: Collection[str], use: Use) -> list[tuple[str, frozenset[st
     """Why sounds under some licences cannot make up one corpus, and the licences that stand in the way.
 
     A stream is an adaptation of every sound in it. For `private` use nothing stands in the way; what is published may
-    hold nothing that forbids adaptations, nor what must be shared under terms that differ; a `commercial` corpus nothing
-    that forbids that, or whose terms nobody knows.
+    hold nothing that forbids adaptations, nor what must be shared under terms that differ; a `commercial` corpus
+    nothing that forbids that, or whose terms nobody knows.
     """
     if use == "private":
         return []
