@@ -22,6 +22,7 @@ from studio import Built, Studio, recipe
 
 from flows.starter import find_library
 from pipeline.seeds import rng
+from pipeline.streaming.probe import load_probe
 from pipeline.validation.probe.audit import audit_examples
 from pipeline.validation.probe.examples import Example, Label
 
@@ -84,7 +85,7 @@ def main() -> None:
         starter = find_library(None, "starter", lambda what, done, total: None)
         studio = Studio(starter, recipe(a.streams), Path(scratch))
         examples, planted = plant(studio.full(studio.train), a.share, a.seed)
-    ranked = [doubted.row for doubted in audit_examples(examples, seed=a.seed)]
+    ranked = [doubted.row for doubted in audit_examples(examples, begin=load_probe(), seed=a.seed)]
     figures: dict[str, float] = {"streams": len(examples), "planted": len(planted)}
     print(f"{len(examples)} streams, {len(planted)} with a wrong label\n")
     print(f"{'flagged':>8}{'found':>8}" + "".join(f"{kind:>14}" for kind in KINDS))

@@ -10,9 +10,11 @@ from pipeline.corpus_plan import plan_corpus, read_units, units_file
 from pipeline.draft import Tools
 from pipeline.errors import SceneRejected
 from pipeline.language.crew import open_crew
+from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
 from pipeline.scene import build_unit
 from pipeline.shards.corpus import CorpusFolder
+from pipeline.storage import Location
 from pipeline.validation.probe.examples import Example, of_record
 from schemas.recipe import Recipe
 from schemas.unit import Unit
@@ -22,7 +24,7 @@ Built = list[Example]
 
 
 def recipe(streams: int, test_streams: int = 0) -> Recipe:
-    """Proactive streams of about 35 s; `test_streams` more of other clips."""
+    """Proactive streams of about 28 s, one in four of a pair; `test_streams` more of other clips."""
     everything = streams + test_streams
     test = {"test": test_streams / everything} if test_streams else {}
     return Recipe.model_validate(
@@ -34,7 +36,8 @@ def recipe(streams: int, test_streams: int = 0) -> Recipe:
             "splits": {"train": streams / everything, **test},
             "mixture": dict.fromkeys(TASKS, 1),
             "mixed": 0.0,
-            "scene": {"duration_s": ["uniform", 25, 45]},
+            "pairs": 0.25,
+            "scene": {"duration_s": ["uniform", 18, 32]},
         }
     )
 
@@ -42,8 +45,8 @@ def recipe(streams: int, test_streams: int = 0) -> Recipe:
 class Studio:
     """One library and the plans over it."""
 
-    def __init__(self, library_path: Path, wanted: Recipe, folder: Path) -> None:
-        self.library = Library.open(library_path)
+    def __init__(self, library_path: Location, wanted: Recipe, folder: Path) -> None:
+        self.library = Library.open(local_library(library_path))
         self.recipe = wanted
         with open_crew(wanted, folder / "language.sqlite") as crew:
             shards, _ = plan_corpus(wanted, self.library, folder / "plan", crew=crew)

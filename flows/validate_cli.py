@@ -31,6 +31,7 @@ Model = Annotated[
         help="Let it hear the corpus: probe, audio-interaction, command, openai-realtime, audio-chat, or YAML of one.",
     ),
 ]
+MAX_SHOWN = 10
 
 
 def validate(
@@ -53,6 +54,9 @@ def validate(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes of the replay.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw earlier results of this name away.")] = False,
     contract: Annotated[bool, typer.Option(help="Check the contract before the replay.")] = True,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Train probes on the corpus itself and name the labels they contradict.")
+    ] = False,
     embed: Annotated[
         str, typer.Option(metavar="lexical|minilm|DIR|none", help="Compares open replies; DIR: a sentence encoder.")
     ] = "lexical",
@@ -64,8 +68,10 @@ def validate(
     ] = None,
 ) -> None:
     """Check a corpus against its contract, let a model hear it; exit status 3 where a rule or a gate is broken."""
-    if not isinstance(corpus, Path) and (report or model is not None):
-        raise BadInput(f"--report and --model write into the corpus; copy {str(corpus)!r} to this machine first")
+    if not isinstance(corpus, Path) and (report or audit or model is not None):
+        raise BadInput(
+            f"--report, --audit and --model write into the corpus; copy {str(corpus)!r} to this machine first"
+        )
     if model is None and (program or suite != "corpus"):
         raise BadInput("a program or a suite needs somebody who listens; pass --model")
     findings = _contract(corpus, library) if contract or model is None else None
@@ -96,10 +102,22 @@ def validate(
         broken += [finding.rule for finding in replayed.broken]
     elif gates.min_f1 is not None or gates.max_false_per_hour is not None:
         err.print("[yellow]not checked[/] the gates on a listener: pass --model")
+    if audit:
+        _audit(corpus)
     if report:
         _report(corpus, findings)
     if broken:
         raise GateFailed(f"{len(broken)} rules are broken in {str(corpus)!r}: {', '.join(broken)}; see above")
+
+
+def _audit(corpus: Path) -> None:
+    from flows.label_audit import audit_labels
+
+    with stages() as on_progress:
+        audited = audit_labels(corpus, on_progress)
+    for row in audited.contradicted[:MAX_SHOWN]:
+        err.print(f"[yellow]{row.doubt} reply[/] {escape(row.row)}: chunk {row.chunk}, {row.sub_task}, {row.score:.2f}")
+    out.print(f"{len(audited.contradicted)} of {len(audited.rows)} rows are contradicted -> {audited.file}")
 
 
 def _contract(corpus: Any, library: Any) -> Findings:

@@ -9,27 +9,29 @@ instruction) accuses nobody.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from pipeline.errors import BadInput
 from pipeline.seeds import rng
+from pipeline.shards.reader import read_manifest
 from pipeline.streaming.probe import Heard, Probe, load_probe
-from pipeline.validation.probe.examples import RESPOND, Example, of_corpus
+from pipeline.validation.probe.examples import RESPOND, Example, of_record, records
 from pipeline.validation.probe.training import train
 from schemas.probe import ProbeTraining
 
 FOLDS = 5
-MAX_TAUGHT = 600
-"""Streams that a fold's probe is trained on at most; more would cost time and change little."""
+MAX_TAUGHT = 750
+"""Streams that probes are trained on at most; more would cost time and change little."""
 TRAINING = ProbeTraining(epochs=4, rate=1e-3)
 NEAR_CHUNKS = 2
 """A reply may be heard so much earlier or later than its label."""
 Doubt = Literal["unexpected", "missing"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +63,56 @@ class _Claim:
 def audit_corpus(
     corpus: Path, *, seed: int = 0, on_progress: Callable[[str, int, int], None] = lambda what, done, total: None
 ) -> list[Doubted]:
-    """Every row of a corpus, the most doubtful first.
+    """Every row of a corpus, the most doubtful first; in memory are the rows that are taught, and one more.
 
     Raises:
         BadInput: no finished corpus, or one of fewer rows than folds.
     """
-    return audit_examples(list(of_corpus(corpus)), seed=seed, on_progress=on_progress)
+    count = sum(shard["rows"] for split in read_manifest(corpus)["splits"].values() for shard in split["shards"])
+    return _audit(count, lambda: records(corpus), of_record, load_probe(), TRAINING, seed, on_progress)
 
 
 def audit_examples(
-    examples: Sequence[Example],
-    *,
-    seed: int = 0,
-    begin: Probe | None = None,
-    params: ProbeTraining = TRAINING,
-    on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    examples: Sequence[Example], *, begin: Probe, params: ProbeTraining = TRAINING, seed: int = 0
 ) -> list[Doubted]:
-    """As `audit_corpus`; `begin` are the ears that every fold starts from, the bundled probe's where not given."""
-    if len(examples) < FOLDS:
-        raise BadInput(f"{len(examples)} rows are too few to audit; it takes {FOLDS} at least")
-    begin = begin or load_probe()
+    """As `audit_corpus`; `begin` are the ears that every fold starts from."""
+    return _audit(len(examples), lambda: examples, lambda known: known, begin, params, seed, lambda *_: None)
+
+
+def _audit(
+    count: int,
+    rows: Callable[[], Iterable[T]],
+    to_example: Callable[[T], Example],
+    begin: Probe,
+    params: ProbeTraining,
+    seed: int,
+    on_progress: Callable[[str, int, int], None],
+) -> list[Doubted]:
+    if count < FOLDS:
+        raise BadInput(f"{count} rows are too few to audit; it takes {FOLDS} at least")
     draw = rng(seed, 0, "probe folds")
-    folds = np.arange(len(examples)) % FOLDS
+    folds = np.arange(count) % FOLDS
     draw.shuffle(folds)
-    claims: dict[int, list[_Claim]] = {}
+    chosen = set(draw.permutation(count)[:MAX_TAUGHT].tolist())
+    taught = {i: to_example(row) for i, row in enumerate(rows()) if i in chosen}
+    probes: list[Probe] = []
     for fold in range(FOLDS):
-        others = np.flatnonzero(folds != fold)
-        taught = [examples[i] for i in np.sort(draw.permutation(others)[:MAX_TAUGHT])]
-        probe = train(
-            taught,
-            answers=RESPOND,
-            params=params,
-            seed=seed + fold,
-            begin=begin,
-            on_progress=lambda done, total, fold=fold: on_progress("trained", fold * total + done, FOLDS * total),
+        probes.append(
+            train(
+                [example for i, example in taught.items() if folds[i] != fold],
+                answers=RESPOND,
+                params=params,
+                seed=seed + fold,
+                begin=begin,
+                on_progress=lambda done, total, fold=fold: on_progress("trained", fold * total + done, FOLDS * total),
+            )
         )
-        for i in np.flatnonzero(folds == fold):
-            claims[i] = list(_claims(examples[i], probe.listen(examples[i].features)))
-            on_progress("audited", len(claims), len(examples))
-    return _ranked(examples, claims)
+    claims: dict[str, list[_Claim]] = {}
+    for i, row in enumerate(rows()):
+        example = taught[i] if i in taught else to_example(row)
+        claims[example.name] = _claims(example, probes[folds[i]].listen(example.features))
+        on_progress("audited", i + 1, count)
+    return _ranked(claims)
 
 
 def _claims(example: Example, heard: Heard) -> list[_Claim]:
@@ -123,17 +136,16 @@ def _claims(example: Example, heard: Heard) -> list[_Claim]:
     return claims
 
 
-def _ranked(examples: Sequence[Example], claims: dict[int, list[_Claim]]) -> list[Doubted]:
+def _ranked(claims: dict[str, list[_Claim]]) -> list[Doubted]:
     by_class: dict[tuple[str, str], list[float]] = defaultdict(list)
     for listed in claims.values():
         for claim in listed:
             by_class[claim.kind, claim.sub_task].append(claim.support)
     usual = {key: float(np.mean(supports)) for key, supports in by_class.items()}
     doubted = list[Doubted]()
-    for i, listed in claims.items():
-        # What contradicts a claim is believed where it is stronger than the claim usually is.
+    for name, listed in claims.items():
         scores = [usual[c.kind, c.sub_task] - c.support for c in listed]
         worst = int(np.argmax(scores))
         claim = listed[worst]
-        doubted.append(Doubted(examples[i].name, scores[worst], claim.kind, claim.chunk, claim.sub_task))
+        doubted.append(Doubted(name, scores[worst], claim.kind, claim.chunk, claim.sub_task))
     return sorted(doubted, key=lambda d: (-d.score, d.row))

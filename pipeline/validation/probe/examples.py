@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.shards.reader import decode, iter_rows, read_manifest
+from pipeline.shards.reader import decode, iter_rows, read_manifest, shard_paths
 from pipeline.streaming.probe import CRITERIA, FAMILIES, features_of
 from pipeline.timing import last_chunk
 from schemas.protocol import CHUNK_SAMPLES
-from schemas.taxonomy import CRITERION_OF_TASK
 
 RESPOND = ("respond",)
 """The answers of a probe that is trained on a corpus: it only learns when, not why."""
@@ -72,13 +71,9 @@ def example(
     return Example(name, sub_task, features_of(samples).to(torch.float16), tuple(labels), tuple(occasions), heard)
 
 
-def of_record(record: Mapping[str, Any], *, answers: Sequence[str] = RESPOND) -> Example:
-    """A row of a corpus with COLUMNS. With `answers` "respond" every reply is one; else by its sub-task's criterion."""
-
-    def answer(sub_task: str) -> str:
-        return "respond" if tuple(answers) == RESPOND else CRITERION_OF_TASK[sub_task]
-
-    labels = [Label(r["chunk"], answer(r["sub_task"]), r["sub_task"]) for r in record["responses"]]
+def of_record(record: Mapping[str, Any]) -> Example:
+    """A row of a corpus with COLUMNS; every reply of it is RESPOND's."""
+    labels = [Label(r["chunk"], "respond", r["sub_task"]) for r in record["responses"]]
     first_reply = {r["event"]: label for r, label in zip(reversed(record["responses"]), reversed(labels), strict=True)}
     occasions = [
         Occasion(
@@ -93,19 +88,14 @@ def of_record(record: Mapping[str, Any], *, answers: Sequence[str] = RESPOND) ->
     return example(record["id"], record["sub_task"], decode(record["audio"]["bytes"]), labels, occasions)
 
 
-def of_corpus(
-    corpus: Path, splits: Sequence[str] | None = None, *, answers: Sequence[str] = RESPOND
-) -> Iterator[Example]:
-    """Every row of a corpus, or of some of its splits.
+def records(corpus: Path) -> Iterator[dict[str, Any]]:
+    """Every row of a corpus, for `of_record`.
 
     Raises:
         BadInput: no finished corpus.
     """
-    for split, listed in read_manifest(corpus)["splits"].items():
-        if splits is None or split in splits:
-            for shard in listed["shards"]:
-                for record in iter_rows(corpus / shard["path"], columns=COLUMNS):
-                    yield of_record(record, answers=answers)
+    for shard in shard_paths(read_manifest(corpus)):
+        yield from iter_rows(corpus / shard, columns=COLUMNS)
 
 
 def family(answer: str | None, kind: str, domain: str) -> int:

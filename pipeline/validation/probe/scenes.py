@@ -50,6 +50,10 @@ SUSTAINED_S = (1.5, 6.0)
 ROOMS = 0.35
 CONDITIONED = 0.6
 """Of the sounds; the probe shall not mind whether somebody trimmed them."""
+SPEEDS = (0.75, 1.33)
+BLENDED, BLEND_DB = 0.2, (-6.0, 6.0)
+"""Share of the renderings for training that sound together with another kind of the same class: kinds nobody has heard
+lie between those one knows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +102,11 @@ class Palette:
         draw = rng(self.seed, f"{kind} {variant}", f"probe {self.part}")
         spec = KINDS[kind]
         duration_s = float(draw.uniform(*SUSTAINED_S)) if spec.sustained else None
-        samples = _conditioned(_sped(render(kind, draw, duration_s=duration_s), draw), "sfx", draw)
+        samples = _sped(render(kind, draw, duration_s=duration_s), draw)
+        if self.part == "train" and draw.random() < BLENDED:
+            alike = [k for k in (*self.triggers, *self.benign) if answer_of(k) == answer_of(kind)]
+            samples = _blended(samples, render(_pick(alike, draw), draw), draw)
+        samples = _conditioned(samples, "sfx", draw)
         return Take(kind, samples, answer_of(kind), family(answer_of(kind), spec.kind, spec.domain))
 
     def _spoken(self, variant: int) -> Take:
@@ -201,9 +209,17 @@ def _bed(palette: Palette, draw: np.random.Generator) -> np.ndarray:
 
 
 def _sped(samples: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Played up to 14 % slower or faster, pitch and all."""
-    length = round(len(samples) * float(draw.uniform(0.87, 1.14)))
+    """Played slower or faster, pitch and all."""
+    length = round(len(samples) / float(draw.uniform(*SPEEDS)))
     return np.interp(np.linspace(0, len(samples) - 1, length), np.arange(len(samples)), samples).astype(np.float32)
+
+
+def _blended(one: np.ndarray, other: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Two sounds that begin together; the first's length."""
+    both = one.copy()
+    shared = min(len(one), len(other))
+    both[:shared] += other[:shared] * np.float32(10 ** (draw.uniform(*BLEND_DB) / 20))
+    return both * np.float32(0.9 / np.abs(both).max())
 
 
 def _conditioned(samples: np.ndarray, profile: Profile, draw: np.random.Generator) -> np.ndarray:

@@ -111,9 +111,9 @@ def test_planted_errors_come_first(taught: Probe, streams: list[Example]) -> Non
     assert abs(first["stream-2"].chunk - taken.labels[0].chunk) <= 2
 
 
-def test_too_few_rows(streams: list[Example]) -> None:
+def test_too_few_rows(taught: Probe, streams: list[Example]) -> None:
     with pytest.raises(BadInput, match="too few"):
-        audit_examples(streams[:3])
+        audit_examples(streams[:3], begin=taught)
 
 
 def test_scenes_come_again_and_keep_their_secrets() -> None:
