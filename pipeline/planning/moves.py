@@ -174,6 +174,7 @@ def _merged(
     task: Task, moves: Sequence[Move], planned: PlannedScene, events: Sequence[Step]
 ) -> tuple[list[Step], list[Utterance], set[int]]:
     """Events and speech in one order: that of the moves, benign sounds spread between them."""
+    events = list(events)
     place = {step.index: k for k, step in enumerate(events)}
     sounds = [place[i] for i in planned.wanted]
     steps: list[Step] = []
@@ -187,6 +188,10 @@ def _merged(
         else:
             move, needs = _resolved(move, planned)
             evidence |= needs
+            for i in needs & place.keys():
+                if i in planned.wanted and events[place[i]].sub_task != move.sub_task:
+                    raise SceneRejected("planning", "the question is about another sub-task's sound; draw again")
+                events[place[i]] = events[place[i]].model_copy(update={"sub_task": move.sub_task})
             limit = sounds[0] if sounds else len(events)
             upto = max([done, *(place[i] + 1 for i in needs if i in place)])
             if upto > limit:

@@ -5,8 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.annotation.audit import audit
+from pipeline.errors import SceneRejected
+from pipeline.planning import mixed, streams
 from pipeline.planning.mixed import STANDING
 from pipeline.planning.streams import TASKS, plan_stream
+from pipeline.planning.tasks import understanding
 from pipeline.seeds import rng
 from schemas.plan import StreamPlan
 from schemas.recipe import Recipe
@@ -75,3 +78,18 @@ def test_shares_are_kept_over_many_streams() -> None:
         len({s.sub_task for s in planned("smart_home_control", seed, mixed=0.3).steps}) > 1 for seed in range(200)
     )
     assert 40 <= mixed <= 80
+
+
+def test_a_guest_that_asks_where_this_is_takes_its_sound_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixed, "GUESTS", ("sound_event_qa",))
+    monkeypatch.setattr(streams, "TASKS", {**TASKS, "sound_event_qa": understanding._place})
+    asked = 0
+    for seed in range(30):
+        try:
+            plan = planned("emotion_aware_reply", seed, mixed=1.0)
+        except SceneRejected:
+            continue
+        heard = {s.index for s in plan.steps if s.source == "event" and s.sub_task == "sound_event_qa"}
+        assert heard == set(plan.targets)
+        asked += len(heard)
+    assert asked > 5
