@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from flows import streaming_cli, validate_cli, view_cli
+from flows import estimate_cli, streaming_cli, validate_cli, view_cli
 from flows.corpus_cli import corpus_app, print_changes
 from flows.library_cli import library_app
 from flows.probe_cli import probe_app
@@ -141,35 +141,7 @@ def plan(
         out.print(stream_plan.model_dump_json(), markup=False)
 
 
-@app.command()
-def estimate(
-    recipe: RecipeFile,
-    library: Annotated[Path | None, typer.Option(help="Library it will be built from; only checked.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Estimate only so many streams.")] = None,
-) -> None:
-    """Say what a build will come to: scenes, hours, bytes, shards, language tokens and money."""
-    from pipeline.config import load_recipe
-    from pipeline.estimate import estimate as foretell
-
-    if library is not None:
-        from pipeline.library.library import Library
-
-        Library.open(library)
-    found = foretell(load_recipe(recipe), limit)
-    out.print(
-        f"{found.streams} streams in {found.scenes} scenes, {found.hours:.2f} h, {found.bytes / 1e6:.0f} MB in "
-        f"{found.shards} shards"
-    )
-    if found.roles:
-        table = Table("role", "requests", "tokens in", "tokens out", found.currency, box=None)
-        for name, role in found.roles.items():
-            cost = "no price" if role.cost is None else f"{role.cost:.4f}"
-            table.add_row(name, str(role.requests), str(role.input_tokens), str(role.output_tokens), cost)
-        out.print(table)
-        cost = "unknown: give the model a price" if found.cost is None else f"{found.cost:.4f} {found.currency}"
-        out.print(f"cost {cost}")
-    out.print(f"from {found.basis}")
-
+app.command()(estimate_cli.estimate)
 
 Mode = Literal["new", "append", "refresh"]
 
