@@ -16,6 +16,12 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 Checkpoint = Annotated[
     str | None, typer.Option(metavar="DIR", help="A folder with the released Audio-Interaction files, or a hub id.")
 ]
+CheckpointOrProbe = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR", help="A folder with the released Audio-Interaction files, or a hub id; else the bundled probe."
+    ),
+]
 SystemPrompt = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="Instead of the checkpoint's system_prompt.txt or, without one, our own."),
@@ -41,7 +47,7 @@ NO_MODEL = (
 
 def stream(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Recordings; one session over all.")],
-    checkpoint: Checkpoint = None,
+    checkpoint: CheckpointOrProbe = None,
     mode: Annotated[
         Literal["offline", "online"], typer.Option(help="Clamped at each recording's maximum, or at the one so far.")
     ] = "offline",
@@ -70,17 +76,23 @@ def stream(
 
     if fifo and max_returned_tokens is not None:
         raise BadInput("--max-returned-tokens counts the forwards of one recording, which --fifo does not tell apart")
-    if checkpoint is None:
-        raise BadInput(NO_MODEL)
 
-    from flows.stream import ModelOptions, open_model, recordings, run_fifo, run_files
+    from flows.stream import ModelOptions, open_model, recordings, run_fifo, run_files, run_probe
     from pipeline.streaming.sampling import Sampling
 
+    emit = _print_json if as_json else _print_line
+    if checkpoint is None:
+        if fifo or max_returned_tokens is not None or system_prompt is not None:
+            raise BadInput(
+                "--fifo, --max-returned-tokens and --system-prompt are for a model with words; the bundled probe has "
+                "none; pass --checkpoint DIR too"
+            )
+        run_probe(recordings(audio), emit, gap_s=gap_s)
+        return
     files = recordings(audio)
     sampling = Sampling(temperature, top_k, top_p)
     options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, max_positions, seed)
     session = open_model(options, lambda text: err.print(text, style="dim", markup=False)).session()
-    emit = _print_json if as_json else _print_line
     if fifo:
         run_fifo(session, files, emit, mode=mode, gap_s=gap_s, clock=clock)
     else:
@@ -105,7 +117,7 @@ def _print_line(line: dict[str, Any]) -> None:
         text.append("·" if not line.get("drained") else "drained", style="dim")
     else:
         text.append(f"[{line['emotion']}] " if line["emotion"] else "", style="cyan")
-        text.append(line["text"], style="bold")
+        text.append(line["text"] or "a reply is due", style="bold")
         text.append(" (cut)" if line.get("cut") else "", style="yellow")
     if line["gap"]:
         text.append("  (silence after it)", style="dim")

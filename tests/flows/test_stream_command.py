@@ -108,7 +108,7 @@ def test_fifo_on_a_given_clock(stream: Callable[..., Run], golden: Path, golden_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--checkpoint DIR"),
+        (["--fifo"], "--checkpoint DIR"),
         (["--checkpoint", "nowhere"], "'nowhere' is no folder and no hub id"),
         (["--checkpoint", ".", "--mode", "sideways"], "--mode"),
         (["--checkpoint", ".", "--fifo", "--max-returned-tokens", "9"], "--max-returned-tokens"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from pipeline.errors import BadInput
 from pipeline.streaming.probe import (
+    BUNDLED,
     CRITERIA,
     FAMILIES,
     Card,
@@ -22,6 +24,7 @@ from pipeline.streaming.probe import (
     save_state,
     save_weights,
 )
+from schemas.probe import ProbeRecipe
 from schemas.protocol import CHUNK_SAMPLES, KEEP_SILENCE, TEXT_BEGIN
 
 CHUNKS = 12
@@ -142,6 +145,16 @@ def test_no_weights(tmp_path: Path) -> None:
         load_probe(tmp_path / "x")
     with pytest.raises(BadInput, match="no saved state"):
         load_state(tmp_path / "x", Probe(Network(1), Card(answers=("respond",))))
+
+
+def test_the_bundled_weights() -> None:
+    file = Path(str(resources.files("pipeline.streaming"))) / BUNDLED
+    assert file.stat().st_size < 4_000_000
+    bundled = load_probe()
+    assert bundled.card.answers == CRITERIA
+    assert bundled.card.trained == ProbeRecipe(), "the recipe's defaults are another's; train the bundled probe again"
+    noise = 0.01 * np.random.default_rng(0).standard_normal(20 * CHUNK_SAMPLES)
+    assert bundled.listen(features_of(noise.astype(np.float32))).replies == ()
 
 
 def test_silence_is_heard(probe: Probe) -> None:
