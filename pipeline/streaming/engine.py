@@ -110,6 +110,12 @@ class LiveEngine:
             self._worker = asyncio.create_task(self._work())
         return await done
 
+    async def finish(self) -> None:
+        """Wait for the forward in progress, whose session may be gone, and close."""
+        if self._worker is not None:
+            await asyncio.gather(self._worker, return_exceptions=True)
+        self.close()
+
     def close(self) -> None:
         """Wait for what runs and end both threads."""
         self._encoder.shutdown(cancel_futures=True)

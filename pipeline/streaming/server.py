@@ -84,7 +84,7 @@ class Server:
             ) as server:
                 yield next(iter(server.sockets)).getsockname()[:2]
         finally:
-            self._engine.close()
+            await self._engine.finish()
 
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer what is no WebSocket, refuse what comes from another page's script."""

@@ -8,6 +8,7 @@ import contextlib
 import gc
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,6 +274,7 @@ def test_a_client_that_is_gone_is_not_answered_to_the_end(serving: Any, tiny: Mo
 
     def listen(logits: torch.Tensor, state: State) -> int:
         heard.append(state.chunks)
+        time.sleep(0.02)  # the client leaves in the middle of a forward
         return KEEP_SILENCE
 
     def make(prompt: str | None, number: int) -> Session:
