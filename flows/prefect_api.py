@@ -35,6 +35,8 @@ def prefect_api() -> Iterator[None]:
 
 @functools.cache
 def _own() -> str:
+    from prefect.events.clients import PrefectEventsClient
+    from prefect.events.worker import EventsWorker
     from prefect.settings import get_current_settings
 
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -53,7 +55,10 @@ def _own() -> str:
     client.request("GET", "/api/health")
     client.getresponse()
     client.close()
-    return f"http://127.0.0.1:{port}/api"
+    url = f"http://127.0.0.1:{port}/api"
+    # A thread of Prefect's that forwards events knows no context of settings, and would start another server.
+    EventsWorker.set_client_override(PrefectEventsClient, api_url=url)
+    return url
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
