@@ -1,0 +1,130 @@
+"""Where shards are built, and what happens when a worker or the whole build is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.build_corpus import Runner, build_corpus
+from flows.on_ray import build_on_ray
+from pipeline.corpus_build import Workplace
+from pipeline.errors import MissingDependency, WorkerLost
+from schemas.recipe import Recipe
+from tests.flows.commands import ROOT, run
+from tests.flows.language_builds import build, data_of
+
+RECIPE: dict[str, Any] = {
+    "name": "runners",
+    "seed": 3,
+    "streams": 6,
+    "streams_per_shard": 2,
+    "mixture": {"natural_hazard": 1, "count_events": 1, "sound_event_qa": 1},
+    "splits": {"train": 1.0},
+    "mixed": 0,
+    "p_history": 0,
+    "p_proactive": 0,
+    "scene": {"duration_s": ["uniform", 8, 12]},
+    "max_quarantined": 1.0,
+}
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    return tmp_path / "recipe.yaml"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("undisturbed") / "corpus"
+    build(Recipe.model_validate(RECIPE), starter, out)
+    return data_of(out)
+
+
+def below(pid: int) -> Iterator[int]:
+    """Processes that `pid` started, and those that they did."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    for child in (one for one, parent in pairs if parent == pid):
+        yield child
+        yield from below(child)
+
+
+def kill_a_worker(corpus: Path, name: bytes) -> None:
+    """Once a shard is there, kill one of our processes whose command line holds `name`."""
+    while not list(corpus.glob(".state/shards/*.json")):
+        time.sleep(0.02)
+    for pid in below(os.getpid()):
+        try:
+            if name in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+                return
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+
+
+@pytest.mark.slow
+def test_a_shard_whose_ray_worker_was_killed_is_built_again(starter, tmp_path, undisturbed):
+    pytest.importorskip("ray", reason="Ray is not installed; it comes with the extra ray")
+    out = tmp_path / "corpus"
+    threading.Thread(target=kill_a_worker, args=(out, b"ray::build-shard"), daemon=True).start()
+    build_corpus(Recipe.model_validate(RECIPE), starter, out, workers=2, runner=Runner())
+    assert data_of(out) == undisturbed
+
+
+@pytest.mark.slow
+def test_a_killed_worker_process_ends_the_build_which_goes_on_when_run_again(starter, tmp_path, undisturbed):
+    out, recipe = tmp_path / "corpus", Recipe.model_validate(RECIPE)
+    threading.Thread(target=kill_a_worker, args=(out, b"spawn_main"), daemon=True).start()
+    with pytest.raises(WorkerLost, match="again to resume"):
+        build_corpus(recipe, starter, out, workers=1)
+    assert not (out / "manifest.json").exists()
+    build_corpus(recipe, starter, out, workers=1)
+    assert data_of(out) == undisturbed
+
+
+@pytest.mark.slow
+def test_nothing_outlives_a_killed_build(starter, tmp_path, recipe_file):
+    out = tmp_path / "corpus"
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "build", recipe_file, "--library", starter]
+    process = subprocess.Popen([*map(str, command), "--out", str(out)], cwd=ROOT, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while not list(out.glob(".state/shards/*.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    started = list(below(process.pid))
+    process.kill()
+    process.wait()
+    assert any(started)
+    while left := [pid for pid in started if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_without_ray_the_message_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependency, match=r"streamaudio-builder\[ray\]"):
+        build_on_ray(Workplace(tmp_path, tmp_path), ["a"], workers=1, address=None, gpus=0)
+
+
+@pytest.mark.parametrize("option", [("--address", "auto"), ("--gpus", "0.5")])
+def test_what_is_of_ray_needs_ray(capsys, monkeypatch, recipe_file, tmp_path, option):
+    result = run(capsys, monkeypatch, "build", recipe_file, "--out", tmp_path / "corpus", *option)
+    assert result.status == 2
+    assert "--runner ray" in result.err
+
+
+def test_an_output_that_cannot_be_written_is_one_line(capsys, monkeypatch, recipe_file, starter):
+    result = run(capsys, monkeypatch, "build", recipe_file, "--library", starter, "--out", "/proc/corpus")
+    assert result.status == 2
+    assert "/proc/corpus" in result.err
+    assert "Traceback" not in result.err
