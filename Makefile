@@ -1,17 +1,21 @@
 # make demo   a library, a corpus, its validation and its report from the embedded defaults, in ./demo
 # make test   the tests          make check   format, lint, types, import contracts, tests
+# make test-slow                 the tests that take minutes
 # make bench  every script in benchmarks/        make bench-NAME   benchmarks/NAME.py alone
 SHELL := bash
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test lint check bench
+.PHONY: demo test test-slow lint check bench
 
 demo: $(READY)
 	$(BIN)/streamaudio demo --out demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

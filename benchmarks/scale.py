@@ -56,7 +56,9 @@ def main() -> None:
         library = make_starter(scratch / "library", lambda stage, done, total: None)
         # What is made once and kept beside the library belongs to no size.
         _build(scratch, library, sizes[0], "warm")
-        runs = [(f"{size} streams", size, f"{size}", ("--workers", "1")) for size in sizes]
+        runs: list[tuple[str, int, str, tuple[str, ...]]] = [
+            (f"{size} streams", size, f"{size}", ("--workers", "1")) for size in sizes
+        ]
         runs.append((f"{sizes[-1]} streams, finished", sizes[-1], f"{sizes[-1]}", ("--workers", "1")))
         runs.append((f"{sizes[1]} streams, 2 workers", sizes[1], "two", ("--workers", "2")))
         if importlib.util.find_spec("ray"):

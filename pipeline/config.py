@@ -16,6 +16,7 @@ from schemas.recipe import Recipe
 from schemas.service import NOT_IDENTITY, SERVED
 
 MAX_RECIPE_BYTES = 1_000_000
+MAX_DEPTH = 40
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -37,8 +38,7 @@ def load_as(model: type[M], path: Path) -> M:
         raise BadInput(f"recipe {str(path)!r} has {path.stat().st_size} bytes; a recipe has at most {MAX_RECIPE_BYTES}")
     try:
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise BadInput(f"recipe {str(path)!r} uses YAML aliases (*name); write the values out")
+        _check_events(text, path)
         data = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -49,6 +49,17 @@ def load_as(model: type[M], path: Path) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         raise BadInput(f"recipe {str(path)!r}: {explain(error, model)}") from error
+
+
+def _check_events(text: str, path: Path) -> None:
+    """Refuse what would unfold without end, or takes the parser minutes, before anything is made of it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise BadInput(f"recipe {str(path)!r} uses YAML aliases (*name); write the values out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise BadInput(f"recipe {str(path)!r} nests deeper than {MAX_DEPTH} levels; no key of a recipe does")
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -191,7 +192,7 @@ def test_nights_on_a_real_server(recipe, starter, tmp_path, server):
     cli = "from flows.cli import main; main()"
     program(cli, "schedule", recipe, "--out", out, "--library", starter, "--cron", "0 2 * * *", "--workers", 2)
     told = program(cli, "schedule", recipe, "--out", out, "--library", starter, "--cron", "0 3 * * *", "--workers", 2)
-    deployment = told.split()[1].rstrip(",")
+    deployment = re.findall(r"^deployed (\S+),", told, re.MULTILINE)[0]
     facts = json.loads(program(_FACTS, deployment))
     assert facts == {"crons": ["0 3 * * *"], "limit": 1, "strategy": "CANCEL_NEW", "deployments": 1}
 

@@ -16,6 +16,9 @@ from pipeline.library.clip import ClipKind
 from pipeline.library.importers.source import Rejected, Source, inside, one_line, unique, words_of_name
 
 SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
+MAX_BYTES = 1_000_000_000
+"""Of a manifest, read; three million rows of plain captions are less."""
+BATCH_ROWS = 64
 _ALIASES: dict[str, tuple[str, ...]] = {
     "path": ("path", "file", "file_name", "filename", "audio_path"),
     "caption": ("caption", "description"),
@@ -42,6 +45,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """Every row of the table, values as the format has them. Raises BadInput where it cannot be read."""
     suffix = path.suffix.lower()
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInput(_too_large(path))
         if suffix in {".csv", ".tsv"}:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 return list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
@@ -51,10 +56,34 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 raise BadInput(f"manifest {str(path)!r} has a line that is no JSON object; every line must be one")
             return rows
         if suffix == ".parquet":
-            return pq.read_table(path).to_pylist()
+            return _parquet_rows(path)
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise BadInput(f"manifest {str(path)!r} cannot be read ({one_line(error)}); export it again") from error
     raise BadInput(f"manifest {str(path)!r} has the suffix {suffix!r}; use one of {', '.join(sorted(SUFFIXES))}")
+
+
+def _parquet_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a file that may be far larger than it looks: a few kilobytes can unfold to gigabytes."""
+    rows: list[dict[str, Any]] = []
+    unfolded = 0
+    with pq.ParquetFile(path) as file:
+        groups = (file.metadata.row_group(i) for i in range(file.num_row_groups))
+        if sum(group.total_byte_size for group in groups) > MAX_BYTES:
+            raise BadInput(_too_large(path))
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            unfolded += sum(_plain(column).nbytes for column in batch.columns)
+            if unfolded > MAX_BYTES:
+                raise BadInput(_too_large(path))
+            rows += batch.to_pylist()
+    return rows
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
+
+
+def _too_large(path: Path) -> str:
+    return f"manifest {str(path)!r} holds more than {MAX_BYTES} bytes; split it and import the parts one after another"
 
 
 def annotations(row: Mapping[str, Any]) -> dict[str, Any]:
