@@ -1,7 +1,7 @@
 """Shards on Ray: one Ray task each, below a single Prefect task.
 
-Prefect's own Ray runner makes every shard a Prefect task, which asks Prefect's API from the worker: a worker that was
-lost has left its record running, and workers on other machines do not reach a server on loopback.
+Prefect's own Ray runner makes every shard a Prefect task, which asks Prefect's API from the worker, and workers on other
+machines do not reach a server on loopback.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ def build_on_ray(
         ) from error
     try:
         _check_gpus(ray.cluster_resources(), gpus)
-        # A worker that runs out of memory would do so again; one that was lost is another matter.
         task = ray.remote(build_shard).options(num_cpus=1, num_gpus=gpus, max_retries=RETRIES, name="build-shard")
         _all(ray, task, workplace, names, workers)
     finally:
