@@ -44,7 +44,7 @@ ARMS = {"full": 92.42, "conditioning off": 85.35, "random clips": 88.51}
 """And what the paper reports for a 3-billion-parameter model on its own test set."""
 TUNED_ON = 0.15
 """Share of an arm's streams that its threshold is chosen on."""
-RESAMPLES = 2_000
+RESAMPLES = 200
 
 
 class Arms(Studio):
@@ -137,7 +137,7 @@ def interval(probes: Sequence[Probe], examples: Built, figure: str) -> tuple[flo
     """Mean over probes with its 95 % interval: streams and probes drawn again."""
     replies = [[probe.listen(example.features).replies for example in examples] for probe in probes]
     draw, values = rng(0, figure, "ablation bootstrap"), list[float]()
-    for _ in range(RESAMPLES // 10):
+    for _ in range(RESAMPLES):
         streams = draw.integers(len(examples), size=len(examples))
         chosen = draw.integers(len(probes), size=len(probes))
         values.append(
