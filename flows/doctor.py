@@ -23,7 +23,13 @@ DISTRIBUTION = "streamaudio-builder"
 
 # Where the name to import is not the distribution's. laion-clap asks a model hub for files when it is imported,
 # so its metadata has to do.
-MODULES = {"faiss-cpu": "faiss", "pyyaml": "yaml", "scikit-learn": "sklearn", "laion-clap": None}
+MODULES = {
+    "faiss-cpu": "faiss",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "universal-pathlib": "upath",
+    "laion-clap": None,
+}
 
 INSTALL_FFMPEG = "sudo apt-get install ffmpeg"
 

@@ -19,7 +19,6 @@ import pytest
 pytest.importorskip("s3fs", reason="s3fs is not installed; it comes with the extra s3")
 pytest.importorskip("moto.server", reason="moto is not installed; it comes with the extra test")
 
-from torch.utils.data import DataLoader
 from upath import UPath
 
 from pipeline.errors import BadInput, EndpointDown, StaleIdentity
@@ -51,6 +50,16 @@ RECIPE = Recipe.model_validate(
     }
 )
 IDENTITY = {"recipe_sha256": "a"}
+TRAINER = """
+import json, sys
+from torch.utils.data import DataLoader
+from pipeline.shards.dataset import Streams
+
+streams = Streams(sys.argv[1])
+next(iter(streams))  # The parent has used its connections; a forked worker needs its own.
+print(json.dumps([s["id"] for s in DataLoader(streams, batch_size=None, num_workers=1)]))
+"""
+"""In a process of its own, as a user's: forked from this one it would inherit the store's server, Ray and more."""
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +130,8 @@ def test_a_trainer_reads_it_from_there(stored: UPath, here: Path) -> None:
     assert all(
         (a["audio"] == b["audio"]).all() and (a["dense"] == b["dense"]).all() for a, b in zip(ours, theirs, strict=True)
     )
-    # The parent has used its connections; a forked worker needs its own.
-    by_worker = DataLoader(Streams(url), batch_size=None, num_workers=1)
-    assert [s["id"] for s in by_worker] == [s["id"] for s in ours]
+    trainer = subprocess.run([sys.executable, "-c", TRAINER, url], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(trainer.stdout) == [s["id"] for s in ours]
     assert RandomStreams(url)[1]["id"] == RandomStreams(here / "corpus")[1]["id"]
     path = shard_paths(read_manifest(stored / "corpus"))[0]
     assert list(iter_rows(stored / "corpus" / path)) == list(iter_rows(here / "corpus" / path))
