@@ -1,7 +1,7 @@
 """Shards on Ray: one Ray task each, below a single Prefect task.
 
-Prefect's own Ray runner makes every shard a Prefect task, which asks Prefect's API from the worker, and workers on other
-machines do not reach a server on loopback.
+Prefect's own Ray runner makes every shard a Prefect task, which asks Prefect's API from the worker, and workers on
+other machines do not reach a server on loopback.
 """
 
 from __future__ import annotations

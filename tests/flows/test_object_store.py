@@ -55,9 +55,8 @@ import json, sys
 from torch.utils.data import DataLoader
 from pipeline.shards.dataset import Streams
 
-streams = Streams(sys.argv[1])
-next(iter(streams))  # The parent has used its connections; a forked worker needs its own.
-print(json.dumps([s["id"] for s in DataLoader(streams, batch_size=None, num_workers=1)]))
+next(iter(Streams(sys.argv[1])))  # The parent has used its connections; a forked worker needs its own.
+print(json.dumps([s["id"] for s in DataLoader(Streams(sys.argv[1]), batch_size=None, num_workers=1)]))
 """
 """In a process of its own, as a user's: forked from this one it would inherit the store's server, Ray and more."""
 
