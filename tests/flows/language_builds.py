@@ -67,7 +67,7 @@ def recipe_for(
         "model": MODEL,
         "cache": str(folder / "replies"),
         "prices": PRICES,
-        "timeout_s": 1.0,
+        "timeout_s": 60.0,
         "max_retries": 3,
         "max_tokens": 1000,
     }

@@ -371,7 +371,7 @@ def test_no_secret_is_in_any_file_or_log(
 def test_an_estimate_comes_within_a_fifth_of_what_a_build_takes(
     server: ScriptedServer, library: Path, tmp_path: Path
 ) -> None:
-    recipe = recipe_for(server.url, tmp_path, streams=12, planner={"timeout_s": 60.0})
+    recipe = recipe_for(server.url, tmp_path, streams=12)
     assert "built-in" in estimate(recipe).basis
     build(recipe, library, tmp_path / "few", limit=6)
     foretold = estimate(recipe)
@@ -424,7 +424,7 @@ def test_after_a_kill_no_persisted_reply_is_asked_for_again(library: Path, tmp_p
 def test_every_fault_at_random_loses_no_scene(library: Path, tmp_path: Path) -> None:
     chaos = Chaos(0.15, seed=2)
     with ScriptedServer(chaos) as server:
-        recipe = recipe_for(server.url, tmp_path, planner={"timeout_s": 0.5, "concurrency": 16})
+        recipe = recipe_for(server.url, tmp_path, planner={"timeout_s": 2.0, "concurrency": 16})
         manifest = build(recipe, library, tmp_path / "corpus")
     assert sum(chaos.thrown.values()) >= 15
     assert (manifest["rows"], manifest["quarantined"]) == (4, 0), quarantine(tmp_path / "corpus")

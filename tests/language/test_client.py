@@ -54,7 +54,7 @@ class Desk:
         settings: dict[str, Any] = {
             "base_url": url,
             "model": "scripted",
-            "timeout_s": 0.3,
+            "timeout_s": 60.0,
             "max_retries": 1,
             "max_tokens": 100,
             "prices": PRICES,
@@ -146,7 +146,7 @@ BAD = {
 def test_a_bad_reply_goes_back_with_its_reason_and_is_repaired(tmp_path: Path, fault: str) -> None:
     reply, reason = BAD[fault]
     with ScriptedServer([reply, say(GOOD)]) as server:
-        answer = Desk(tmp_path, server.url, timeout_s=5).ask()
+        answer = Desk(tmp_path, server.url).ask()
         again = Desk(tmp_path, server.url).ask()
     assert answer.value.fruit == "pear"
     assert answer.requests == 2
@@ -181,8 +181,9 @@ def test_rules_beyond_the_schema_join_the_repair(tmp_path: Path) -> None:
     ids=["500", "503", "429", "hang", "cut", "empty body", "html"],
 )
 def test_a_transport_fault_is_repeated_and_leaves_no_trace_in_the_reply(tmp_path: Path, fault: Any) -> None:
+    patience = {"timeout_s": 1.0} if fault is HANG else {}
     with ScriptedServer([fault, say(GOOD)]) as server:
-        answer = Desk(tmp_path, server.url).ask()
+        answer = Desk(tmp_path, server.url, **patience).ask()
     assert (answer.value.fruit, answer.requests) == ("pear", 1)
     assert len(server.requests) == 2
 
@@ -304,26 +305,26 @@ def test_equal_requests_at_the_same_time_are_one_request(tmp_path: Path) -> None
 
 def test_concurrency_is_used_and_bounded(tmp_path: Path) -> None:
     with ScriptedServer([say(GOOD)], latency_s=0.1) as server:
-        Desk(tmp_path, server.url, concurrency=4, timeout_s=5).asks(*map(str, range(17)))
+        Desk(tmp_path, server.url, concurrency=4).asks(*map(str, range(17)))
     assert server.most_at_once == 4
 
 
 def test_the_budget_is_never_passed_and_the_run_resumes(tmp_path: Path) -> None:
     with ScriptedServer([say(GOOD, usage=(300, 100))]) as server:
-        desk = Desk(tmp_path, server.url, budget=0.005, timeout_s=5)
+        desk = Desk(tmp_path, server.url, budget=0.005)
         answers = desk.asks(*map(str, range(30)), return_exceptions=True)
         stopped = [answer for answer in answers if isinstance(answer, BudgetReached)]
         assert 0 < len(stopped) < 30
         assert {type(answer) for answer in answers} == {Answer, BudgetReached}
         assert desk.ledger.spent() <= 0.005
         assert "raise the budget" in str(stopped[0])
-        assert len(Desk(tmp_path, server.url, budget=1.0, timeout_s=5).asks(*map(str, range(30)))) == 30
+        assert len(Desk(tmp_path, server.url, budget=1.0).asks(*map(str, range(30)))) == 30
     assert len(server.requests) == 30
 
 
 def test_a_repeat_is_charged_where_it_may_have_been_billed_and_only_there(tmp_path: Path) -> None:
     with ScriptedServer([status(500), say(GOOD), HANG, say(GOOD)]) as server:
-        desk = Desk(tmp_path, server.url)
+        desk = Desk(tmp_path, server.url, timeout_s=1.0)
         plain = desk.ask("a").cost
         after_error = desk.ledger.spent()
         desk.ask("b")
