@@ -65,9 +65,10 @@ def _silent_head(samples: np.ndarray) -> int:
     """Number of zeros before the first other sample; looks no further."""
     lo, step = 0, 64
     while lo < samples.size:
-        sounding = np.flatnonzero(samples[lo : lo + step])
-        if sounding.size:
-            return lo + int(sounding[0])
+        sounding = samples[lo : lo + step] != 0
+        first = int(sounding.argmax())
+        if sounding[first]:
+            return lo + first
         lo, step = lo + step, 2 * step
     return samples.size
 
@@ -165,16 +166,17 @@ def true_peak(samples: np.ndarray, *, above: float = 0.0) -> float:
     whose samples come so near to `above` that the interpolator could pass it.
     """
     near = np.flatnonzero(np.abs(samples) > near_true_peak(above))
-    cells = -(-(samples.size - 2 * PEAK_CONTEXT) // _PEAK_CELL)
+    is_chosen = np.zeros(-(-(samples.size - 2 * PEAK_CONTEXT) // _PEAK_CELL) + 1, bool)
     # A sample lies in the window of its own cell and, as context, perhaps in that of the one before.
-    chosen = np.unique(np.concatenate([near, near - 2 * PEAK_CONTEXT]) // _PEAK_CELL)
-    chosen = chosen[(chosen >= 0) & (chosen < cells)]
+    is_chosen[np.minimum(near // _PEAK_CELL, is_chosen.size - 1)] = True
+    is_chosen[np.maximum(near - 2 * PEAK_CONTEXT, 0) // _PEAK_CELL] = True
+    chosen = np.flatnonzero(is_chosen[:-1])
     if not chosen.size:
         return 0.0
-    padded = np.zeros(cells * _PEAK_CELL + 2 * PEAK_CONTEXT, np.float32)
-    padded[: samples.size] = samples
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _PEAK_CELL + 2 * PEAK_CONTEXT)[::_PEAK_CELL]
-    fine = windows[chosen] @ _cell_interpolator()
+    places = chosen[:, None] * _PEAK_CELL + np.arange(_PEAK_CELL + 2 * PEAK_CONTEXT)
+    windows = samples.take(places, mode="clip")
+    windows[places >= samples.size] = 0
+    fine = windows @ _cell_interpolator()
     peak = float(max(fine.max(), -fine.min()))
     return peak if peak > above else 0.0
 

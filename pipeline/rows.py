@@ -245,11 +245,12 @@ def _replies(draft: Draft) -> Iterator[ReplyRecord]:
 
 def _audits(draft: Draft, tools: Tools, crew: SceneCrew) -> list[AuditRecord]:
     plan = draft.stream.plan
+    names = [event.name for event in plan.scene.sub_events]
     records: list[AuditRecord] = []
     for i, part in enumerate(draft.parts):
         if isinstance(part.made_of, Spoken):
             continue
-        index = plan.scene.sub_events.index(part.made_of.target.sub_event)
+        index = names.index(part.made_of.target.sub_event.name)
         judged = audit(part.made_of.material.caption, part.made_of.material.tags, plan, index, tools, crew)
         expected = expected_label(plan.steps[i] if i < len(plan.steps) else None)
         # What was grounded may be heard otherwise: beside the other side's cue of a pair, or, a trigger's clip, here.

@@ -136,6 +136,13 @@ def _judge(text: str, scene: frozenset[str], beside: frozenset[str], policy: Pol
         if loudest.label == "respond" and (here | scene) & {"DRILL", "OFF"}:
             return Audit("borderline", loudest.criterion, f"a test or already over: {loudest.reason}", 0.5)
         return loudest
+    return _unprovoked(text)
+
+
+@lru_cache(maxsize=4096)
+def _unprovoked(text: str) -> Audit:
+    """Silent, and why, where no rule speaks."""
+    found = _concepts(text)
     for concept, reason in EVERYDAY:
         words = next((f.words for f in found if f.concept == concept), None)
         if words is not None:

@@ -229,7 +229,9 @@ def _true_peak(read: Callable[[int, int], np.ndarray], peaks: Sequence[float], t
             break
         lo = i * BLOCK_SAMPLES
         first, last = lo - PEAK_CONTEXT, min(lo + BLOCK_SAMPLES, total) + PEAK_CONTEXT
-        x = np.pad(read(max(first, 0), min(last, total)), (max(-first, 0), max(last - total, 0)))
+        x = read(max(first, 0), min(last, total))
+        if first < 0 or last > total:
+            x = np.pad(x, (max(-first, 0), max(last - total, 0)))
         highest = max(highest, true_peak(x, above=max(above, highest)))
     return highest
 
