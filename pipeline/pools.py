@@ -56,16 +56,34 @@ def split_pools(recipe: Recipe, library: Library, dealt: Mapping[str, str] | Non
         )
     _check_licences(recipe, admitted)
     held = dealt or {}
-    clips: dict[str, list[Clip]] = {split: [] for split in recipe.splits}
-    for done, recording in enumerate(_recordings(admitted), start=1):
-        # Dealing to whoever lacks most spreads neighbours, which are of one class, over the splits.
-        lacking = max(recipe.splits, key=lambda name: recipe.splits[name] * done - len(clips[name]))
-        together = next((held[c.clip_id] for c in recording if c.clip_id in held), lacking)
-        for clip in recording:
-            if (split := held.get(clip.clip_id, together)) in clips:
-                clips[split].append(clip)
+    clips = _deal(_recordings([c for c in admitted if not c.speaker]), recipe.splits, held)
+    voices = _voices([c for c in admitted if c.speaker])
+    for split, members in _deal(voices, recipe.splits, held, one_each=len(voices) >= len(recipe.splits)).items():
+        clips[split] += members
     audits = {c.clip_id: audit(c.caption, c.tags, policy=recipe.policy) for c in admitted}
     return {split: _pool(members, audits) for split, members in clips.items()}
+
+
+def _deal(
+    groups: Sequence[Sequence[Clip]],
+    shares: Mapping[str, float],
+    held: Mapping[str, str],
+    *,
+    one_each: bool = False,
+) -> dict[str, list[Clip]]:
+    """Groups to splits, by the splits' shares of all clips; with `one_each` the smallest splits choose first."""
+    clips: dict[str, list[Clip]] = {split: [] for split in shares}
+    choosing = sorted(shares, key=lambda split: shares[split])[:-1] if one_each else []
+    done = 0
+    for group in groups:
+        done += len(group)
+        # Dealing to whoever lacks most spreads neighbours, which are of one class, over the splits.
+        lacking = choosing.pop(0) if choosing else max(shares, key=lambda name: shares[name] * done - len(clips[name]))
+        together = next((held[c.clip_id] for c in group if c.clip_id in held), lacking)
+        for clip in group:
+            if (split := held.get(clip.clip_id, together)) in clips:
+                clips[split].append(clip)
+    return clips
 
 
 def _check_licences(recipe: Recipe, clips: Sequence[Clip]) -> None:
@@ -89,6 +107,14 @@ def _recordings(clips: Sequence[Clip]) -> list[list[Clip]]:
         alone = not clip.attribution or authors[clip.attribution] > MAX_TAKES
         grouped[clip.clip_id if alone else clip.attribution].append(clip)
     return sorted(grouped.values(), key=lambda takes: (takes[0].tags[:1], min(c.sha256 for c in takes)))
+
+
+def _voices(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """All of a speaker stays together, or a model would be tested on voices it knows; who says least comes first."""
+    grouped: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        grouped[clip.speaker].append(clip)
+    return sorted(grouped.values(), key=lambda said: (len(said), min(c.sha256 for c in said)))
 
 
 def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:

@@ -4,6 +4,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
 from pipeline.pools import split_pools
@@ -34,3 +37,26 @@ def test_noise_is_what_the_audit_calls_silent_and_nobody_speaks_in() -> None:
     }  # fmt: skip
     assert pool.silent == {"rain", "keys", "song"}
     assert not pool.recordings  # nobody wrote down what is said
+
+
+@given(
+    says=st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    splits=st.sampled_from(
+        [{"train": 1.0}, {"train": 0.8, "test": 0.2}, {"train": 0.9, "validation": 0.05, "test": 0.05}]
+    ),
+)
+def test_a_speaker_is_heard_in_one_split_and_every_split_has_one(says: list[int], splits: dict[str, float]) -> None:
+    clips = [
+        clip(f"{speaker:04x}{i:012x}", "a person speaking", ("Speech",), kind="speech", transcript=f"number {i}")
+        for speaker, count in enumerate(says)
+        for i in range(count)
+    ]
+    clips = [replace(c, speaker=f"reader-{c.clip_id[:4]}", attribution="one corpus") for c in clips]
+    library = cast(Library, SimpleNamespace(clips={c.clip_id: c for c in clips}))
+    pools = split_pools(Recipe.model_validate({"splits": splits}), library)
+    heard = {split: {r.speaker for r in pool.recordings} for split, pool in pools.items()}
+    assert sum(map(len, heard.values())) == len(says)
+    assert sum(len(pool.recordings) for pool in pools.values()) == len(clips)
+    assert len(heard["train"]) == max(map(len, heard.values())) or len(says) <= 2 * len(splits)
+    if len(says) >= len(splits):
+        assert all(heard.values())
