@@ -34,6 +34,8 @@ from schemas.taxonomy import ABILITY_OF, AuditLabel, Criterion, EventKind
 Language = Literal["en", "zh"]
 T = TypeVar("T")
 
+_WORD_IN = re.compile(r"(?:(?![\u3400-\u9fff])[^\W_])+")
+_PAIR = re.compile(r"(?=([\u3400-\u9fff]{2}))")
 _AN = re.compile(r"\b([Aa])(?= (?!one\b|uni|use)[aeiou])")
 
 LONGEST_S = 8.0
@@ -390,6 +392,11 @@ def fill(text: str, **words: str) -> str:
     """A wording with its gaps filled; {Name} is {name} with a capital, "a" becomes "an" where it must."""
     filled = text.format(**words, **{k.capitalize(): capital(v) for k, v in words.items()})
     return _AN.sub(r"\1n", filled)
+
+
+def words_in(text: str) -> set[str]:
+    """The words of a text in lower case; of Chinese, which does not part them, every two characters that follow."""
+    return set(_WORD_IN.findall(text.lower())) | set(_PAIR.findall(text))
 
 
 def spoken_s(text: str) -> float:

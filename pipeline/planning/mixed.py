@@ -38,10 +38,10 @@ ROUNDS_FOR_HISTORY = 3
 Scripts = Mapping[str, Callable[[Task], Script]]
 
 
-def with_guests(task: Task, scripts: Scripts, *, bilingual: frozenset[str]) -> Script:
+def with_guests(task: Task, scripts: Scripts) -> Script:
     """The task's own script, in a share of streams (recipe: mixed, p_proactive, p_history) with others around it."""
     script = scripts[task.sub_task](task)
-    fitting = [g for g in GUESTS if g != task.sub_task and (task.language == "en" or g in bilingual)]
+    fitting = [g for g in GUESTS if g != task.sub_task]
     guests: list[str] = []
     if task.chance(task.recipe.mixed):
         drawn = task.rng.permutation(len(fitting))[: 1 + int(task.rng.integers(MAX_GUESTS))]
@@ -62,8 +62,7 @@ def _joined(task: Task, host: Script, guest: Script) -> Script:
 
 
 def _looks_back(task: Task, script: Script) -> bool:
-    usable = task.language == "en" and task.sub_task not in STANDING | {"history_review"}
-    return usable and _rounds(script.moves) >= ROUNDS_FOR_HISTORY
+    return task.sub_task not in STANDING | {"history_review"} and _rounds(script.moves) >= ROUNDS_FOR_HISTORY
 
 
 def _rounds(moves: Sequence[Move]) -> int:

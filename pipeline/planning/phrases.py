@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.planning.banks import bank
 from pipeline.planning.scripted import identify
+from pipeline.planning.settings import recognise
 
 _PLAIN = re.compile(r"(an?|the|some|two|somebody|someone|people) [a-z' -]{3,50}")
 
@@ -29,6 +30,13 @@ class Phrase:
         return self.zh if language == "zh" and self.zh else self.hear
 
 
+def _says(caption: str, tags: Sequence[str], thing: str) -> bool:
+    """Whether an annotation names the instrument itself, not one like it: a cello is no violin, a bass no guitar."""
+    instrument = thing.removeprefix("a ").removeprefix("an ").rstrip("s")
+    texts = (caption,) if recognise(caption) else tags
+    return any(instrument in text.lower().replace(f"bass {instrument}", "") for text in texts)
+
+
 def phrase_of(caption: str, tags: Sequence[str], *, language: str = "en") -> Phrase | None:
     """The names of the sound in a caption, or None where it has none that can be said in the language."""
     sound = identify(caption, tags)
@@ -38,7 +46,8 @@ def phrase_of(caption: str, tags: Sequence[str], *, language: str = "en") -> Phr
             None if part.strip('" ') == "-" else part.strip() for part in entry.split(";")
         )
         assert hear is not None
-        return Phrase(sound.name, hear, one, many, group, thing, zh)
+        if group != "music" or _says(caption, tags, thing or hear):
+            return Phrase(sound.name, hear, one, many, group, thing, zh)
     plain = caption.strip().lower()
     if language == "en" and _PLAIN.fullmatch(plain):
         return Phrase(plain, plain, None, None, None, None, None)

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning import banks
 from pipeline.planning.annotations import Annotation, Recording
-from pipeline.planning.blocks import Ahead, Auditor, Task, no_haste
+from pipeline.planning.blocks import Ahead, Auditor, Language, Task, no_haste
 from pipeline.planning.instructions import load_instructions
 from pipeline.planning.mixed import with_guests
 from pipeline.planning.moves import Script, perform
@@ -37,7 +37,7 @@ from pipeline.planning.tasks.voice import (
 )
 from schemas.plan import StreamPlan
 from schemas.recipe import Recipe
-from schemas.taxonomy import ABILITY_OF
+from schemas.taxonomy import ABILITY_OF, SUB_TASKS
 
 TASKS: Mapping[str, Callable[[Task], Script]] = MappingProxyType(
     {
@@ -71,13 +71,11 @@ TASKS: Mapping[str, Callable[[Task], Script]] = MappingProxyType(
         "idle_check_in": idle_check_in,
     }
 )
-BILINGUAL = frozenset(
-    "single_turn_qa count_events alert_on_event stay_silent_unless sound_event_qa "
-    "smart_home_control emotion_aware_reply "
-    "physiological_distress natural_hazard equipment_fault safety_signal".split()
-)
-"""Sub-tasks whose texts are there in every language; the others have one."""
 CHINESE = frozenset("zh_en_sentence zh_en_simultaneous mandarin_speech".split())
+LANGUAGE_OF: Mapping[str, Language] = MappingProxyType(
+    {task: "zh" if task in CHINESE else "en" for task in (*SUB_TASKS["translation"], *SUB_TASKS["realtime_asr"])}
+)
+"""Sub-tasks that are about one language; the others are there in every one."""
 
 DRAWS = 6
 """Scenes drawn from one bag before it is given up."""
@@ -126,16 +124,14 @@ def plan_stream(
         raise BadInput(f"sub-task {sub_task!r} has no pairs; only the sub-tasks of proactive_response do")
     rejected = SceneRejected("planning", "no scene was drawn")
     for draw in range(DRAWS):
-        language = recipe.languages[int(rng.integers(len(recipe.languages)))]
-        if sub_task not in BILINGUAL:
-            language = "zh" if sub_task in CHINESE else "en"
+        drawn = recipe.languages[int(rng.integers(len(recipe.languages)))]
         task = Task(
             sub_task=sub_task,
             bag=tuple(bag),
             recipe=recipe,
             rng=rng,
             audit=audit,
-            language=language,
+            language=LANGUAGE_OF.get(sub_task, drawn),
             duration_s=recipe.scene.duration_s.sample(rng),
             background=round(recipe.scene.background_events.sample(rng)),
             plan_scene=plan_scene,
@@ -146,9 +142,7 @@ def plan_stream(
             instructions=() if recipe.instructions is None else load_instructions(Path(recipe.instructions.file)),
         )
         try:
-            return (
-                counterfactual_pair(task) if pair else (perform(task, with_guests(task, TASKS, bilingual=BILINGUAL)),)
-            )
+            return counterfactual_pair(task) if pair else (perform(task, with_guests(task, TASKS)),)
         except SceneRejected as rejection:
             rejected = rejection
     raise rejected

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pipeline.language.crew import SceneCrew
 from pipeline.language.replies import opening
+from pipeline.planning.blocks import words_in
 from pipeline.planning.settings import CJK
 from schemas.language import LanguageRole
 from schemas.plan import PlannedReply, Step, StreamPlan
@@ -167,4 +168,4 @@ def in_language(text: str, language: str) -> None:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"[^\W_]{2,}", text.lower())) - _LITTLE
+    return {word for word in words_in(text) if len(word) > 1} - _LITTLE

@@ -19,13 +19,15 @@ PAUSE_S = (0.6, 2.5)
 IDLE_S = 8.0
 ROUNDS, ROUNDS_BACK = (3, 15), 3
 FILLER = re.compile(r"\b(um|uh|er|uhm|erm|hmm?|you know|i mean)\b|[嗯呃]", re.IGNORECASE)
-HINT = re.compile(r"\b(earlier|before|you said|i said|told you|remember|mentioned)\b|刚才|之前", re.IGNORECASE)
+HINT = re.compile(
+    r"\b(earlier|before|you said|i said|told you|remember|mentioned)\b|刚才|之前|记得|提到|说过", re.IGNORECASE
+)
 HAN = re.compile(r"[\u3400-\u9fff]")
 TONES: Mapping[Emotion, Emotion] = MappingProxyType(
     {"happy": "happy", "sad": "sad", "angry": "normal", "surprise": "surprise", "urgent": "urgent"}
 )
 COMMON = frozenset("is the a it my your you i on at in".split())
-NUMBERS = ("one", "two", "three", "four", "five")
+NUMBERS = {"en": ("one", "two", "three", "four", "five"), "zh": ("第一", "第二", "第三", "第四", "第五")}
 
 
 def spoken_answers(stream: Stream, sub_task: str) -> Iterator[Finding]:
@@ -136,19 +138,9 @@ def history(stream: Stream, sub_task: str) -> Iterator[Finding]:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"[^\W_]+", text.lower())) - {
-        "is",
-        "the",
-        "a",
-        "it",
-        "my",
-        "your",
-        "you",
-        "i",
-        "on",
-        "at",
-        "in",
-    }
+    """Words that may tell something; of Chinese, every two characters that follow one another."""
+    latin = set(re.findall(r"[^\W_]+", HAN.sub(" ", text.lower())))
+    return latin - COMMON | set(re.findall(rf"(?=({HAN.pattern}{{2}}))", text))
 
 
 def _both(turn: Turn) -> set[str]:
@@ -190,14 +182,21 @@ def choice(stream: Stream, sub_task: str) -> Iterator[Finding]:
         if len(set(record.options)) < 3 or any(option.lower() not in said for option in record.options):
             yield stream.finding("choice-options", f"{record.options} are not all in {said!r}", event=event)
         answer = next((r.text.lower() for r in stream.responses_of(sub_task) if r.event == event), "")
-        number = NUMBERS[record.right_option]
-        wrong = [o for o in record.options if o != right and re.search(rf"\b{re.escape(o.lower())}\b", answer)]
-        others = [n for n in NUMBERS if n != number and re.search(rf"\b{n}\b", answer)]
-        if right.lower() not in answer or not re.search(rf"\b{number}\b", answer) or wrong or others:
+        numbers = NUMBERS[stream.plan.language]
+        number = numbers[record.right_option]
+        wrong = [o for o in record.options if o != right and _says(answer, o)]
+        others = [n for n in numbers if n != number and _says(answer, n)]
+        if right.lower() not in answer or not _says(answer, number) or wrong or others:
             yield stream.finding("choice-right", f"{answer!r}, expected {number}, {right!r}", event=event)
         heard = {_named(stream, target) for target in stream.targets_of(sub_task)}
         if right not in heard:
             yield stream.finding("choice-evidence", f"{right!r} was not heard before: {heard}", event=event)
+
+
+def _says(answer: str, words: str) -> bool:
+    """Whether an answer in lower case says the words; Chinese has no edges between words."""
+    edge = "" if HAN.search(words) else r"\b"
+    return re.search(f"{edge}{re.escape(words.lower())}{edge}", answer) is not None
 
 
 def _named(stream: Stream, event: int) -> str | None:
@@ -206,7 +205,7 @@ def _named(stream: Stream, event: int) -> str | None:
         return None
     caption = stream.plan.scene.sub_events[index].brief_description.split(",")[0]
     phrase = phrase_of(caption, refinement.accept_tags)
-    return phrase.hear if phrase else None
+    return phrase.heard(stream.plan.language) if phrase else None
 
 
 def by_sentence(stream: Stream, sub_task: str) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.annotation.offline import ABOUT_SOUND, ALONE, INSTRUCTED, examples
+from pipeline.planning.streams import LANGUAGE_OF
 from pipeline.shards.reader import to_row
 from pipeline.validation.contract import validate_corpus
 from schemas.protocol import OFFLINE_MAX_SAMPLES
@@ -62,6 +63,17 @@ def test_a_corpus_of_every_sub_task_breaks_no_rule(starter: Path, tmp_path: Path
     assert len({record["sub_task"] for record in rows}) == 28
     findings = validate_corpus(tmp_path / "corpus", library=starter)
     assert findings.by_rule() == {}
+
+
+@pytest.mark.slow
+def test_every_rule_holds_in_chinese(starter: Path, tmp_path: Path) -> None:
+    rows = built(56, starter, tmp_path / "corpus", languages=["zh"], mixed=0.3, p_history=1.0, pairs=0, seed=5)
+    assert {record["sub_task"] for record in rows} == set(ABILITY_OF)
+    assert {record["sub_task"] for record in rows if record["language"] == "en"} == {
+        task for task, language in LANGUAGE_OF.items() if language == "en"
+    }
+    assert [finding for record in rows for finding in found_in(record)] == []
+    assert validate_corpus(tmp_path / "corpus", library=starter).by_rule() == {}
 
 
 # -- sessions of several sub-tasks ------------------------------------------------------------------

@@ -20,6 +20,11 @@ def entries(name: str, part: str | None = None) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(entry.split(" | ")) for entry in (listed if part is None else listed[part]))
 
 
-def spoken_in(language: str, name: str) -> tuple[tuple[str, ...], ...]:
-    """The entries of a file that is there for several languages."""
-    return entries(name if language == "en" else f"{name}_{language}")
+def in_language(language: str, name: str) -> str:
+    """The file of that name in a language."""
+    return name if language == "en" else f"{name}_{language}"
+
+
+def spoken_in(language: str, name: str, part: str | None = None) -> tuple[tuple[str, ...], ...]:
+    """The entries of a file that is there for several languages, or of a part of it."""
+    return entries(in_language(language, name), part)

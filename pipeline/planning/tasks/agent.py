@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from pipeline.errors import SceneRejected
-from pipeline.planning.banks import entries, spoken_in
+from pipeline.planning.banks import spoken_in
 from pipeline.planning.blocks import Task
 from pipeline.planning.moves import Asked, Script, say
 from pipeline.planning.scripted import PlannedScene, identify
@@ -37,7 +37,7 @@ def environment_aware_reply(task: Task) -> Script:
             if event.role != "ambient":
                 continue
             sound = identify(event.brief_description.split(",")[0], planned.refinements[i].accept_tags, event.name)
-            asked = entries("surroundings")
+            asked = spoken_in(task.language, "surroundings")
             known += [(i, question, answer) for bed, question, answer in asked if sound and bed == sound.name]
         if not known:
             raise SceneRejected("planning", f"nothing to ask about what lies under {planned.setting!r}; draw again")
@@ -57,8 +57,8 @@ def emotion_aware_reply(task: Task) -> Script:
 
 def idle_check_in(task: Task) -> Script:
     """A conversation that goes quiet; after the silence one question whether somebody is still there."""
-    question, answer = task.pick(entries("questions"))
-    words, check_in = task.pick(entries("waiting"))
+    question, answer = task.pick(spoken_in(task.language, "questions"))
+    words, check_in = task.pick(spoken_in(task.language, "waiting"))
     quiet_s = round(task.recipe.timing.idle_s.sample(task.rng), 2)
     return Script(
         [

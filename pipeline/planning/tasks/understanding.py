@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from pipeline.errors import SceneRejected
 from pipeline.planning.annotations import Annotation
-from pipeline.planning.banks import bank, entries
+from pipeline.planning.banks import bank, in_language, spoken_in
 from pipeline.planning.blocks import Candidate, Task, alike, benign, fill, foreground, rendered
 from pipeline.planning.moves import Asked, Hear, Script, say
 from pipeline.planning.phrases import phrase_of
@@ -99,18 +99,36 @@ def scene_description(task: Task) -> Script:
 
     def describe(planned: PlannedScene, index: int) -> PlannedReply:
         event = planned.scene.sub_events[index]
-        caption = event.brief_description.split(",")[0]
-        phrase = phrase_of(caption, planned.refinements[index].accept_tags)
-        return _described(task, phrase.hear if phrase else caption[:1].lower() + caption[1:])
+        return _described(
+            task, _name(task, event.brief_description, planned.refinements[index].accept_tags, event.name)
+        )
 
     named = benign(task, lambda c: c.annotation.kind == "sfx")
     first = [named[i] for i in task.rng.permutation(len(named))[: int(task.rng.integers(*DESCRIBED))]]
     sounds = [
-        Hear(task.sub_task, c, _described(task, c.phrase.hear), target=True, reason="a new sound, described")
+        Hear(
+            task.sub_task,
+            c,
+            _described(task, c.phrase.heard(task.language)),
+            target=True,
+            reason="a new sound, described",
+        )
         for c in first
     ]
-    instruction = task.pick(bank("describing")["describe"])
-    return Script([say(task, instruction), *sounds], quiet=False, comment=describe)
+    return Script([say(task, worded(task, "describe")), *sounds], quiet=False, comment=describe)
+
+
+def _name(task: Task, description: str, tags: Sequence[str], name: str) -> str:
+    """What a description calls a sound nobody asked for."""
+    caption = description.split(",")[0]
+    phrase = phrase_of(caption, tags)
+    if task.language == "en":
+        return phrase.hear if phrase else caption[:1].lower() + caption[1:]
+    sound = identify(caption, tags, name)
+    named = phrase.zh if phrase else bank("names_zh").get(sound.name) if sound else None
+    if named is None:
+        raise SceneRejected("planning", f"{caption!r} has no name in {task.language!r}; draw another scene")
+    return named
 
 
 def _described(task: Task, hear: str) -> PlannedReply:
@@ -118,14 +136,14 @@ def _described(task: Task, hear: str) -> PlannedReply:
 
 
 def worded(task: Task, kind: str, **words: str) -> str:
-    """One wording of the bank `describing`."""
-    text: str = task.pick(bank("describing")[kind])
+    """One wording of the bank `describing` in the stream's language."""
+    text: str = task.pick(bank("describing")[kind][task.language])
     return fill(text, **words)
 
 
 def music_qa(task: Task) -> Script:
     """Music, then an open question about it."""
-    facts = bank("music")
+    facts = bank(in_language(task.language, "music"))
     found = benign(task, lambda c: c.annotation.kind == "music" and c.phrase.sound in facts)
     made = [
         Candidate(annotation, phrase)
@@ -139,20 +157,29 @@ def music_qa(task: Task) -> Script:
         raise SceneRejected("planning", "no music whose instrument is known: add music clips with plain captions")
     music = task.pick(own or made)
     thing = music.phrase.thing or music.phrase.hear
-    question, answer = task.pick([*entries("music", "any"), *entries("music", music.phrase.sound)])
-    return Script([_evidence(task, music), say(task, question, fill(answer, thing=thing), close=True)])
+    about = ("any", music.phrase.sound)
+    question, answer = task.pick([item for part in about for item in spoken_in(task.language, "music", part)])
+    answer = fill(answer, thing=thing, hear=music.phrase.heard(task.language))
+    return Script([_evidence(task, music), say(task, question, answer, close=True)])
 
 
 def multiple_choice_qa(task: Task) -> Script:
     """A sound, then a question with three options, one of which is it."""
     target = _one(task, lambda c: not c.phrase.sound.startswith(("a ", "an ", "the ")))
-    others = [c for c in _sayable() if not alike(c, target) and c.phrase.hear != target.phrase.hear]
-    wrong = [others[i] for i in task.rng.permutation(len(others))[: OPTIONS - 1]]
+    right = target.phrase.heard(task.language)
+    others = [c for c in _sayable() if not alike(c, target)]
+    wrong: list[Candidate] = []
+    for i in task.rng.permutation(len(others)):
+        named = [right, *(c.phrase.heard(task.language) for c in wrong)]
+        name = others[i].phrase.heard(task.language)
+        # Of two options neither may be said by saying the other.
+        if len(wrong) < OPTIONS - 1 and not any(name in other or other in name for other in named):
+            wrong.append(others[i])
     place = int(task.rng.integers(OPTIONS))
-    options = [c.phrase.hear for c in wrong]
-    options.insert(place, target.phrase.hear)
+    options = [c.phrase.heard(task.language) for c in wrong]
+    options.insert(place, right)
     question = worded(task, "choose", a=options[0], b=options[1], c=options[2])
-    answer = worded(task, "chosen", n=task.number(place + 1), hear=target.phrase.hear)
+    answer = worded(task, "chosen", n=bank("describing")["ordinals"][task.language][place], hear=right)
     asked = say(task, question, answer, close=True, options=tuple(options), right_option=place)
     return Script([_evidence(task, target), asked], avoid=wrong)
 

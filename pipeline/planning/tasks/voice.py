@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from pipeline.errors import SceneRejected
-from pipeline.planning.banks import bank, entries, spoken_in
-from pipeline.planning.blocks import Task
+from pipeline.planning.banks import bank, in_language, spoken_in
+from pipeline.planning.blocks import Task, words_in
 from pipeline.planning.moves import Move, Say, Script, say
+from pipeline.synthesis.align import words_of
 from schemas.plan import PlannedReply, Speaker, Utterance
-
-_WORD = re.compile(r"[^\W_]+")
 
 P_HEARD_OUT = 0.4
 """Share of barge-in rounds in which nobody takes the turn: somebody only speaks meanwhile."""
@@ -43,7 +41,7 @@ def multi_turn_dialogue(task: Task) -> Script:
 
 def conversation(task: Task) -> list[Say]:
     """One conversation of the bank."""
-    dialogues: Sequence[str] = bank("dialogues")
+    dialogues: Sequence[str] = bank(in_language(task.language, "dialogues"))
     turns = [turn.split(" | ") for turn in task.pick(dialogues).split(" || ")]
     return [say(task, said, reply) for said, reply in turns]
 
@@ -56,8 +54,8 @@ def history_review(task: Task) -> Script:
 def remembered(task: Task, rounds: Sequence[Move]) -> list[Move]:
     """`rounds` between a fact that nothing else in them tells and the question about it."""
     said = " ".join(text for move in rounds if isinstance(move, Say) for text in _texts(move))
-    heard = set(_WORD.findall(said.lower()))
-    known = [entry for entry in entries("memories") if not heard & set(_WORD.findall(entry[-1].lower()))]
+    heard = words_in(said)
+    known = [entry for entry in spoken_in(task.language, "memories") if not heard & words_in(entry[-1])]
     if not known:
         raise SceneRejected("planning", "every fact of the bank is told in between; draw again")
     fact, reply, question, answer, _ = task.pick(known)
@@ -72,7 +70,7 @@ def _texts(move: Say) -> list[str]:
 
 def hesitation_pause(task: Task) -> Script:
     """A turn with pauses inside, answered at its true end only."""
-    turn, reply = task.pick(entries("hesitations"))
+    turn, reply = task.pick(spoken_in(task.language, "hesitations"))
     return Script([say(task, hesitant(task, turn), reply, reason="answered at its true end, in no pause")])
 
 
@@ -81,22 +79,24 @@ def hesitant(task: Task, marked: str) -> Utterance:
     pieces = marked.split(" / ")
     words, pauses = 0, []
     for piece in pieces[:-1]:
-        words += len(re.findall(r"\S+", piece))
+        words += len(words_of(piece))
         pauses.append((words, round(task.recipe.timing.hesitation_s.sample(task.rng), 3)))
-    return Utterance(text=" ".join(pieces), language=task.language, pauses=tuple(pauses))
+    joint = "" if task.language == "zh" else " "
+    return Utterance(text=joint.join(pieces), language=task.language, pauses=tuple(pauses))
 
 
 def barge_in(task: Task) -> Script:
     """Long replies that somebody speaks into: an interruption is answered, anything else is not."""
-    drawn = task.rng.permutation(len(entries("interruptions", "cut")))[:BARGE_IN_ROUNDS]
+    cut = spoken_in(task.language, "interruptions", "cut")
+    drawn = task.rng.permutation(len(cut))[:BARGE_IN_ROUNDS]
     moves: list[Move] = []
-    for k, (question, reply, words, answer) in enumerate(entries("interruptions", "cut")[i] for i in drawn):
+    for k, (question, reply, words, answer) in enumerate(cut[i] for i in drawn):
         moves.append(say(task, question, reply, close=k > 0))
         share = task.recipe.timing.cut_at.sample(task.rng)
         if task.chance(P_HEARD_OUT):
             kind = task.pick(sorted(NEGATIVES))
             speaker, haste = NEGATIVES[kind]
-            (heard,) = task.pick(entries("interruptions", kind))
+            (heard,) = task.pick(spoken_in(task.language, "interruptions", kind))
             utterance = Utterance(text=heard, speaker=speaker, haste=haste, language=task.language)
             reason = f"{kind.replace('_', ' ')}: the turn is not taken"
             moves.append(say(task, utterance, close=True, reason=reason, cuts=share))
