@@ -1,12 +1,14 @@
 """A FAISS index over a library's clips, with what it was made from.
 
-Files per encoder: `NAME.faiss` the vectors and, in a large library, a graph over them; `NAME.rows.npy` which clip
-each row is; what the encoder saves; and last `NAME.json`, which makes the rest valid. Small libraries are searched
-exactly; beyond `EXACT_UP_TO` clips an HNSW graph (Malkov and Yashunin 2018) over half-precision vectors finds the
-candidates. Either way scores are computed anew in double precision.
+Files per encoder: `NAME.faiss` the vectors; `NAME.rows.npy` which clip each row is; what the encoder saves; and last
+`NAME.json`, which makes the rest valid. Small libraries are searched exactly; beyond `EXACT_UP_TO` clips the
+half-precision vectors lie in about as many lists as each list has vectors (an inverted file, Jegou et al. 2011), and a
+query looks into as many lists as the library's own captions needed. Either way scores are computed anew in double
+precision.
 """
 
 import json
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,11 +27,12 @@ from pipeline.library.encoders import Encoder
 
 EXACT_UP_TO = 50_000
 """Clips up to which every query looks at all vectors."""
-HNSW = "HNSW32,SQfp16"
-EF_SEARCH = 112
-EF_CONSTRUCTION = 40
+TRAINED_ON = 64
+"""Vectors per list from which the lists' centres are found."""
 EXACT_SUBSET = 20_000
 """An allowed subset up to this size is searched exactly, whatever the index."""
+AT_ONCE = 64
+"""Queries in one search of lists: of so few FAISS compares each by itself, so that none depends on another."""
 ROWS = np.dtype([("clip", "<u8"), ("content", "<u8"), ("origin", "u1")])
 """Clip id, what of the clip the vector depends on, and what was listened to: 0 nothing, 1 the source, 2 the store.
 A deleted row has the clip `GONE`."""
@@ -76,6 +79,8 @@ class ClipIndex:
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
             raise BadInput(f"index {name!r} of {str(folder.parent)!r} cannot be read ({reason}); {fix}") from error
+        if not isinstance(index, faiss.IndexFlat | faiss.IndexIVF):
+            raise StaleIdentity(f"index {name!r} of {str(folder.parent)!r} is of a kind that is no longer made; {fix}")
         if facts["library"] != library_hash or facts["count"] != count or len(rows) != index.ntotal:
             raise StaleIdentity(
                 f"index {name!r} of {str(folder.parent)!r} was made from another state of the library; {fix}"
@@ -170,13 +175,13 @@ class ClipIndex:
 
 
 def new_index(dimension: int, count: int) -> Any:
-    """An empty index of the kind that suits `count` vectors."""
+    """An empty index of the kind that suits `count` vectors; one with lists is yet to be trained."""
     if count <= EXACT_UP_TO:
         return faiss.IndexFlatIP(dimension)
-    index: Any = faiss.index_factory(dimension, HNSW, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction, index.hnsw.efSearch = EF_CONSTRUCTION, EF_SEARCH
-    # Half precision has nothing to learn, but FAISS wants to be told so.
-    index.train(np.zeros((1, dimension), np.float32))
+    lists = 2 ** round(math.log2(count) / 2)
+    index: Any = faiss.index_factory(dimension, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
+    index.cp.max_points_per_centroid = TRAINED_ON
+    index.cp.niter = 10
     return index
 
 
@@ -184,35 +189,38 @@ def kind_of(index: Any) -> str:
     """In words, for `library info`."""
     if isinstance(index, faiss.IndexFlat):
         return f"exact (up to {EXACT_UP_TO:,} clips)"
-    return f"{HNSW}, efSearch {EF_SEARCH} (beyond {EXACT_UP_TO:,} clips)"
+    return f"inverted file, {index.nprobe} of {index.nlist} lists, half precision (beyond {EXACT_UP_TO:,} clips)"
 
 
 def search_rows(
     index: Any, queries: NDArray[np.float32], k: int, mask: NDArray[np.uint8] | None, limit: int
 ) -> list[NDArray[np.int64]]:
     """Per query rows that hold the best `k` of the `limit` set in `mask`, and more, in no certain order."""
-    selector = None if mask is None else faiss.IDSelectorBitmap(mask)  # pyright: ignore[reportCallIssue]
-    graph = None if isinstance(index, faiss.IndexFlat) or limit <= EXACT_SUBSET else index
     depth = min(limit, 4 * k)
-    if graph is not None:
-        # A graph is walked through what is not allowed too, so a smaller share takes a wider look.
-        ef = max(EF_SEARCH, depth) * min(8, -(-index.ntotal // limit))
-        parameters = None  # making them takes a fifth of a search
-        if selector is not None or ef != EF_SEARCH:
-            parameters = faiss.SearchParametersHNSW(efSearch=ef, sel=selector)  # pyright: ignore[reportAttributeAccessIssue]
-        return [row[row != _NONE] for row in index.search(queries, depth, params=parameters)[1]]
-    flat = index if isinstance(index, faiss.IndexFlat) else faiss.downcast_index(index.storage)
-    parameters = faiss.SearchParameters(sel=selector)  # pyright: ignore[reportCallIssue]
-    parameters = None if selector is None else parameters
-    scores, rows = flat.search(queries, depth, params=parameters)
+    if isinstance(index, faiss.IndexIVF) and limit > EXACT_SUBSET:
+        # Where only a share may be found, the same number of them lies in more lists.
+        lists = min(index.nlist, index.nprobe * min(8, -(-index.ntotal // limit)))
+        parameters = None if mask is None else _parameters(index, mask, lists)
+        blocks = [queries[at : at + AT_ONCE] for at in range(0, len(queries), AT_ONCE)]
+        return [row[row != _NONE] for block in blocks for row in index.search(block, depth, params=parameters)[1]]
+    parameters = _parameters(index, mask, index.nlist if isinstance(index, faiss.IndexIVF) else 0)
+    scores, rows = index.search(queries, depth, params=parameters)
     found: list[NDArray[np.int64]] = []
     for number, query in enumerate(queries):
         row_scores, row_ids = scores[number], rows[number]
         while len(row_ids) < limit and row_ids[-1] != _NONE and _tied(row_scores, k):
             wider = min(limit, 4 * len(row_ids))
-            (row_scores,), (row_ids,) = flat.search(query[None], wider, params=parameters)
+            (row_scores,), (row_ids,) = index.search(query[None], wider, params=parameters)
         found.append(row_ids[row_ids != _NONE])
     return found
+
+
+def _parameters(index: Any, mask: NDArray[np.uint8] | None, lists: int) -> Any:
+    """FAISS's parameters of a search in so many lists, or 0 where there are none, among what `mask` allows."""
+    selector = None if mask is None else faiss.IDSelectorBitmap(mask)  # pyright: ignore[reportCallIssue]
+    if lists:
+        return faiss.SearchParametersIVF(sel=selector, nprobe=lists)  # pyright: ignore[reportCallIssue]
+    return None if selector is None else faiss.SearchParameters(sel=selector)  # pyright: ignore[reportCallIssue]
 
 
 def _tied(scores: NDArray[np.float32], k: int) -> bool:

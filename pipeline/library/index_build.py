@@ -18,7 +18,7 @@ from pipeline.library import encoders
 from pipeline.library.calibration import calibrate
 from pipeline.library.clip import Clip
 from pipeline.library.encoders import Encoder
-from pipeline.library.index import GONE, ROWS, ClipIndex, kind_of, new_index, search_rows, to_numbers
+from pipeline.library.index import GONE, ROWS, TRAINED_ON, ClipIndex, kind_of, new_index, search_rows, to_numbers
 from pipeline.library.listen import Listener
 
 OnProgress = Callable[[int, int], None]
@@ -26,8 +26,10 @@ OnProgress = Callable[[int, int], None]
 BATCH = 64
 """Clips that are embedded between two marks of progress; what an interruption loses at most."""
 STALE_SHARE = 0.3
-"""A graph of which more rows than this are deleted is built anew."""
+"""An index with lists of which more rows than this are deleted is built anew."""
 RECALL_QUERIES = 200
+RECALL = 0.985
+"""Share of the exact three best that a search is to find; it looks into more lists until it does."""
 _ADD = 8_192
 
 
@@ -80,7 +82,7 @@ def build_index(
 
 @contextmanager
 def _one_thread():
-    """A graph built by several threads is another one every time."""
+    """Centres found by several threads are others every time."""
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:
@@ -114,11 +116,10 @@ def _updated(
     partial: "_Partial",
     dimension: int,
 ) -> tuple[Any, NDArray[Any]]:
-    """The index of `wanted`: the old graph with rows added and marked as deleted, or one made anew in order of clip."""
+    """The index of `wanted`: the old lists with rows added and marked as deleted, or one made anew in order of clip."""
     empty = new_index(dimension, len(wanted))
     stale = 0 if before is None else len(before[1]) - (len(wanted) - len(new))
-    graph = not isinstance(empty, faiss.IndexFlat)
-    if before and graph and type(before[0]) is type(empty) and stale <= STALE_SHARE * len(wanted):
+    if before and _same_lists(before[0], empty) and stale <= STALE_SHARE * len(wanted):
         index, rows = before
         kept = [known[row["clip"], row["content"]] for row in np.delete(wanted, new)]
         gone = np.ones(len(rows), bool)
@@ -130,18 +131,35 @@ def _updated(
         return index, np.concatenate([rows, added])
     place = {i: n for n, i in enumerate(new)}
     fresh, made = partial.vectors(), partial.rows()
-    for start in range(0, len(wanted), _ADD):
-        block = range(start, min(start + _ADD, len(wanted)))
-        vectors = np.empty((len(block), dimension), np.float32)
-        for at, i in enumerate(block):
+
+    def take(span: slice) -> NDArray[np.float32]:
+        picked = range(len(wanted))[span]
+        vectors = np.empty((len(picked), dimension), np.float32)
+        for at, i in enumerate(picked):
             if i in place:
                 vectors[at], wanted[i] = fresh[place[i]], made[place[i]]
             else:
                 assert before is not None
                 row = known[wanted[i]["clip"], wanted[i]["content"]]
                 vectors[at], wanted[i] = before[0].reconstruct(row), before[1][row]
-        empty.add(vectors)
+        return vectors
+
+    train(empty, len(wanted), take)
+    for start in range(0, len(wanted), _ADD):
+        empty.add(take(slice(start, start + _ADD)))
     return empty, wanted
+
+
+def _same_lists(before: Any, empty: Any) -> bool:
+    """Whether what there is has as many lists as an index made now would have."""
+    return isinstance(before, faiss.IndexIVF) and isinstance(empty, faiss.IndexIVF) and before.nlist == empty.nlist
+
+
+def train(index: Any, count: int, take: Callable[[slice], NDArray[np.float32]]) -> None:
+    """Find the centres of an index's lists, where it has any, from vectors spread over the `count` it is made for."""
+    if isinstance(index, faiss.IndexIVF):
+        index.train(take(slice(0, count, max(1, count // (TRAINED_ON * index.nlist)))))
+        index.make_direct_map()
 
 
 def _facts(
@@ -153,13 +171,14 @@ def _facts(
         return index.reconstruct_batch(order[np.searchsorted(rows["clip"], to_numbers(clip_ids), sorter=order)])
 
     calibration, queries = calibrate(encoder, clips, vectors_of)
+    recall = tune(index, queries[:RECALL_QUERIES], rows["clip"] != GONE)
     return {
         "encoder": encoder.identity(),
         "library": library_hash,
         "count": len(clips),
         "rows": len(rows),
         "kind": kind_of(index),
-        "recall_at_3": recall_at_3(index, queries[:RECALL_QUERIES], rows["clip"] != GONE),
+        "recall_at_3": recall,
         "recall_queries": min(RECALL_QUERIES, len(queries)),
         "listened_to": {
             "sources": int((rows["origin"] == 1).sum()),
@@ -171,17 +190,33 @@ def _facts(
     }
 
 
-def recall_at_3(index: Any, queries: NDArray[np.float32], live: NDArray[np.bool_]) -> float:
-    """The share of the exact three best that a search returns among its three best."""
-    if isinstance(index, faiss.IndexFlat) or not len(queries):
+def tune(index: Any, queries: NDArray[np.float32], live: NDArray[np.bool_]) -> float:
+    """Let searches look into as few lists as reach RECALL on `queries`; returns the recall, 1 for exact search."""
+    if isinstance(index, faiss.IndexFlat):
         return 1.0
+    best = exact_best(index, queries, live)
+    lists, recall = 1, 0.0
+    while recall < RECALL and lists <= index.nlist:
+        index.nprobe = lists
+        recall = recall_at_3(index, queries, best, live)
+        lists = lists + 1 if lists < 4 else lists + lists // 2
+    return recall
+
+
+def exact_best(index: Any, queries: NDArray[np.float32], live: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The rows of the three best per query, from all lists; shape (queries, 3)."""
+    selector = None if live.all() else faiss.IDSelectorBitmap(np.packbits(live, bitorder="little"))  # pyright: ignore[reportCallIssue]
+    everywhere = faiss.SearchParametersIVF(sel=selector, nprobe=index.nlist)  # pyright: ignore[reportCallIssue]
+    return index.search(queries, 3, params=everywhere)[1]
+
+
+def recall_at_3(index: Any, queries: NDArray[np.float32], best: NDArray[np.int64], live: NDArray[np.bool_]) -> float:
+    """The share of `best` that a search returns among its three best."""
     mask = None if live.all() else np.packbits(live, bitorder="little")
-    selector = None if mask is None else faiss.SearchParameters(sel=faiss.IDSelectorBitmap(mask))  # pyright: ignore[reportCallIssue]
-    exact = faiss.downcast_index(index.storage).search(queries, 3, params=selector)[1]
     hits = 0
-    for query, rows, best in zip(queries, search_rows(index, queries, 3, mask, int(live.sum())), exact, strict=True):
+    for query, rows, wanted in zip(queries, search_rows(index, queries, 3, mask, int(live.sum())), best, strict=True):
         scores = index.reconstruct_batch(rows) @ query
-        hits += len(np.intersect1d(rows[np.argsort(-scores, kind="stable")[:3]], best))
+        hits += len(np.intersect1d(rows[np.argsort(-scores, kind="stable")[:3]], wanted))
     return round(hits / (3 * len(queries)), 4)
 
 
@@ -266,4 +301,4 @@ def _short_hash(content: str) -> int:
     return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "big")
 
 
-__all__ = ["ClipIndex", "build_index", "recall_at_3"]
+__all__ = ["ClipIndex", "build_index"]
