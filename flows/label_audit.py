@@ -22,7 +22,7 @@ class LabelAudit:
     @property
     def contradicted(self) -> list[Doubted]:
         """Rows whose label is confidently contradicted."""
-        return [row for row in self.rows if row.score > 0]
+        return [row for row in self.rows if row.contradicted]
 
 
 def audit_labels(corpus: Path, on_progress: Callable[[str, int, int], None]) -> LabelAudit:
@@ -32,6 +32,6 @@ def audit_labels(corpus: Path, on_progress: Callable[[str, int, int], None]) -> 
         BadInput: no finished corpus, or one that is too small.
     """
     rows, file = audit_corpus(corpus, on_progress=on_progress), corpus / AUDIT
-    content = {"folds": FOLDS, "rows": [asdict(row) for row in rows]}
+    content = {"folds": FOLDS, "rows": [{**asdict(row), "contradicted": row.contradicted} for row in rows]}
     write_atomically(file, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
     return LabelAudit(rows, file)

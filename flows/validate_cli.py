@@ -53,9 +53,9 @@ def validate(
     limit: Annotated[int | None, typer.Option(min=1, help="Hear so many streams only.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes of the replay.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw earlier results of this name away.")] = False,
-    contract: Annotated[bool, typer.Option(help="Check the contract before the replay.")] = True,
+    contract: Annotated[bool, typer.Option(help="Check the contract before the replay or the audit.")] = True,
     audit: Annotated[
-        bool, typer.Option("--audit", help="Train probes on the corpus itself and name the labels they contradict.")
+        bool, typer.Option("--audit", help="Train probes on the corpus itself, name labels they contradict (minutes).")
     ] = False,
     embed: Annotated[
         str, typer.Option(metavar="lexical|minilm|DIR|none", help="Compares open replies; DIR: a sentence encoder.")
@@ -74,7 +74,7 @@ def validate(
         )
     if model is None and (program or suite != "corpus"):
         raise BadInput("a program or a suite needs somebody who listens; pass --model")
-    findings = _contract(corpus, library) if contract or model is None else None
+    findings = _contract(corpus, library) if contract or not (model or audit) else None
     broken = [] if findings is None else [*findings.by_rule()]
     if "manifest-readable" in broken:
         if report:
@@ -112,12 +112,23 @@ def validate(
 
 def _audit(corpus: Path) -> None:
     from flows.label_audit import audit_labels
+    from pipeline.validation.replay.listener import CHUNK_S
 
     with stages() as on_progress:
         audited = audit_labels(corpus, on_progress)
-    for row in audited.contradicted[:MAX_SHOWN]:
-        err.print(f"[yellow]{row.doubt} reply[/] {escape(row.row)}: chunk {row.chunk}, {row.sub_task}, {row.score:.2f}")
-    out.print(f"{len(audited.contradicted)} of {len(audited.rows)} rows are contradicted -> {audited.file}")
+    found = audited.contradicted
+    table = Table("labels in doubt", "sub-task", "chunk", "at", "what is wrong", "doubt", box=None)
+    for row in found[:MAX_SHOWN]:
+        wrong = "a reply that nothing calls for" if row.doubt == "unexpected" else "no reply where one seems due"
+        at = f"{row.chunk * CHUNK_S:.1f} s"
+        table.add_row(escape(row.row), row.sub_task, str(row.chunk), at, wrong, f"{row.score:.2f}")
+    if found:
+        out.print(table)
+    more = f", {len(found) - MAX_SHOWN} more in the file" if len(found) > MAX_SHOWN else ""
+    out.print(f"{len(found)} of {len(audited.rows)} rows have a label that is contradicted{more}")
+    out.print(f"audit   {audited.file}")
+    if found:
+        out.print(f"listen: streamaudio view {corpus}, flag 'label in doubt'", style="dim")
 
 
 def _contract(corpus: Any, library: Any) -> Findings:
@@ -134,9 +145,11 @@ def _contract(corpus: Any, library: Any) -> Findings:
 
 
 def _report(corpus: Path, findings: Findings | None) -> None:
-    from pipeline.validation.report import write_report
+    from pipeline.validation.report import read_findings, write_report
 
     try:
+        if findings is None and (findings := read_findings(corpus)) is not None:
+            out.print(f"contract not checked now; the report has what was found before: {findings.summary()}")
         out.print(f"report  {write_report(corpus, findings)}")
     except BadInput as unreadable:
         err.print(f"no report: {escape(str(unreadable))}")

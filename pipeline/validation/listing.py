@@ -57,7 +57,7 @@ class Listed:
     @property
     def doubted(self) -> bool:
         """Whether the audit contradicts a label."""
-        return self.doubt is not None and self.doubt.score > 0
+        return self.doubt is not None and self.doubt.contradicted
 
     @property
     def flags(self) -> list[str]:

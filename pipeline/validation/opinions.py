@@ -21,13 +21,14 @@ _COUNTS: Final = ("id", "hits", "missed", "extra", "false")
 class Doubt:
     """The label of a row that is most in doubt.
 
-    Above a `score` of 0 it is contradicted. `doubt` is "unexpected" (a reply nothing calls for) or "missing" (none
-    where one is due), in `chunk`.
+    `doubt` is "unexpected" (a reply nothing calls for) or "missing" (none where one is due), in `chunk`; `contradicted`
+    where the audit is sure of it, the others are there to be put in order by their `score`.
     """
 
     score: float
     doubt: str
     chunk: int
+    contradicted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def read_audit(corpus: Path) -> dict[str, Doubt]:
     if not (corpus / AUDIT).is_file():
         return {}
     rows = json.loads((corpus / AUDIT).read_bytes())["rows"]
-    return {row["row"]: Doubt(row["score"], row["doubt"], row["chunk"]) for row in rows}
+    return {row["row"]: Doubt(row["score"], row["doubt"], row["chunk"], row["contradicted"]) for row in rows}
 
 
 def replays(corpus: Path) -> dict[str, Path]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import math
+from functools import lru_cache
 
 import numpy as np
+from scipy.fft import rfft
 
 from schemas.protocol import SAMPLE_RATE
 
 HOP_SAMPLES = 320
 """20 ms a column: 20 columns per chunk."""
+WINDOW_SAMPLES = 640
+FFT_SAMPLES = 1024
+COLUMNS_AT_ONCE = 1000
+"""Of a spectrogram, to bound memory."""
 MELS = 80
 RANGE_DB = 80.0
 THUMBNAIL = (40, 240)
@@ -24,25 +30,37 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     Args:
         samples: float32 of shape (num_samples,), 16 kHz mono, num_samples >= 1.
     """
-    import torch
-    from torchaudio.transforms import MelSpectrogram
+    columns = -(-len(samples) // HOP_SAMPLES)
+    padded = np.pad(np.nan_to_num(samples).astype(np.float32), WINDOW_SAMPLES // 2 + HOP_SAMPLES)[HOP_SAMPLES:]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES][:columns]
+    window = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
+    power = np.empty((MELS, columns), np.float32)
+    for at in range(0, columns, COLUMNS_AT_ONCE):
+        spectra = np.asarray(rfft(frames[at : at + COLUMNS_AT_ONCE] * window, FFT_SAMPLES))
+        power[:, at : at + COLUMNS_AT_ONCE] = _mel_bank() @ (np.abs(spectra) ** 2).T
+    db = 10 * np.log10(np.maximum(power[::-1], 1e-10))
+    return np.clip(db - db.max(), -RANGE_DB, 0)
 
-    mel = MelSpectrogram(SAMPLE_RATE, n_fft=1024, win_length=640, hop_length=HOP_SAMPLES, n_mels=MELS)
-    with torch.inference_mode():
-        # Reflection needs more samples than half a window.
-        padded = np.pad(np.nan_to_num(samples), (0, max(0, 1024 - len(samples))))
-        power = mel(torch.from_numpy(padded.astype(np.float32))).numpy()[::-1, : -(-len(samples) // HOP_SAMPLES)]
-    db = 10 * np.log10(np.maximum(power, 1e-10))
-    return np.clip(db - db.max(), -RANGE_DB, 0).astype(np.float32)
+
+@lru_cache(maxsize=1)
+def _mel_bank() -> np.ndarray:
+    """Triangular bands of equal width in mel: float32 of shape (80, 513)."""
+    highest = _mel(SAMPLE_RATE / 2)
+    edges = np.array([700 * (10 ** (highest * i / (MELS + 1) / 2595) - 1) for i in range(MELS + 2)])[:, None]
+    hz = np.linspace(0, SAMPLE_RATE / 2, FFT_SAMPLES // 2 + 1)
+    rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+
+
+def _mel(hz: float) -> float:
+    """Mel of O'Shaughnessy (1987)."""
+    return 2595 * math.log10(1 + hz / 700)
 
 
 def tick_heights() -> list[tuple[int, float]]:
     """(frequency in Hz, distance from the picture's top as a share of its height) of the labels beside it."""
-
-    def mel(hz: float) -> float:
-        return 2595 * math.log10(1 + hz / 700)
-
-    return [(hz, round(1 - mel(hz) / mel(SAMPLE_RATE / 2), 4)) for hz in TICKS_HZ]
+    return [(hz, round(1 - _mel(hz) / _mel(SAMPLE_RATE / 2), 4)) for hz in TICKS_HZ]
 
 
 def thumbnail(db: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def detail(
         "seams": [] if samples is None else _seams(record["events"], provenance, samples, fade),
         "findings": [{"rule": f.rule, "detail": f.detail} for f in findings],
         "heard": heard,
-        "doubt": None if doubt is None else {"score": doubt.score, "doubt": doubt.doubt, "chunk": doubt.chunk},
+        "doubt": None if doubt is None else asdict(doubt),
         "provenance": provenance,
         "plan": _indented(record["plan_json"]),
     }

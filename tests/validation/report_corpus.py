@@ -170,7 +170,8 @@ def hear(corpus: Path, name: str = "probe") -> Path:
 
 
 def doubt(corpus: Path, doubts: dict[str, float]) -> None:
-    """What an audit leaves behind: a doubt per id."""
-    rows = [{"row": id, "score": s, "doubt": "unexpected", "chunk": 7, "sub_task": ""} for id, s in doubts.items()]
+    """What an audit leaves behind: a doubt per id, of which those from 0.6 on are contradictions."""
+    what = {"doubt": "unexpected", "chunk": 7, "sub_task": ""}
+    rows = [{"row": id, "score": s, **what, "contradicted": s >= 0.6} for id, s in doubts.items()]
     (corpus / "replay").mkdir(exist_ok=True)
     (corpus / AUDIT).write_text(json.dumps({"folds": 5, "rows": rows}), encoding="utf-8")

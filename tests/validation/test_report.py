@@ -59,7 +59,7 @@ def listed(
     doubted: float | None = None,
 ) -> Listed:
     findings = (Finding("some-rule", f"{SHARD}#{number}", "wrong"),) * bad
-    contradicted = None if doubted is None else Doubt(doubted, "missing", 3)
+    contradicted = None if doubted is None else Doubt(doubted, "missing", 3, doubted > 0)
     place = (SHARD, number, f"row-{number}", split)
     return Listed(*place, "proactive_response", task, "", pair, 1, 1, findings=findings, doubt=contradicted)
 
@@ -290,14 +290,14 @@ def test_flac_of_the_test_corpus_is_what_a_shard_holds() -> None:
 def test_what_listeners_and_the_audit_say_reaches_list_overview_and_page(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path / "c", [make_row(i) for i in range(4)])
     hear(corpus)
-    doubt(corpus, {"row-000": 0.25, "row-001": -0.5, "row-002": -0.5, "row-003": -0.5})
+    doubt(corpus, {"row-000": 0.75, "row-001": 0.25, "row-002": -0.5, "row-003": -0.5})
     page = write_report(corpus, None)
     of_all = columns(page)
     flags = [{of_all["flags"]["names"][code] for code in codes} for codes in of_all["flags"]["codes"]]
     broken = {"probe: a reply without a label", "probe: a verified silence broken"}
     assert flags == [{"label in doubt", *broken}, {"probe: a label missed"}, set(), {"probe: a label missed", *broken}]
     assert of_all["scores"]["F1 of probe"] == [0.667, 0.0, 1.0, 0.0]
-    assert of_all["scores"]["doubt in a label"][0] == 0.25
+    assert of_all["scores"]["doubt in a label"][:2] == [0.75, 0.25]
     text = page.read_text(encoding="utf-8")
     # 2 of 4 labels answered, 2 of 4 replies agree.
     assert re.search(r'<th scope="row">probe</th>\s*<td class="number">0\.50', text)
@@ -305,7 +305,7 @@ def test_what_listeners_and_the_audit_say_reaches_list_overview_and_page(tmp_pat
 
     first = script(page.parent / "data" / "0000.js")
     (heard,) = first["heard"]
-    assert first["doubt"] == {"score": 0.25, "doubt": "unexpected", "chunk": 7}
+    assert first["doubt"] == {"score": 0.75, "doubt": "unexpected", "chunk": 7, "contradicted": True}
     assert heard["decisions"] == "ssdssssrssssssrsssss"
     assert [reply["chunk"] for reply in heard["replies"]] == [7, 14]
     assert (heard["missed"], heard["extra"], heard["false"]) == ([], [1], [1])

@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportServer]:
     rows = [make_row(0), make_row(1), make_row(2, audio=b"no flac")]
     corpus = make_corpus(tmp_path_factory.mktemp("served") / "corpus", rows)
     hear(corpus)
-    doubt(corpus, {"row-000": -1.0, "row-001": 0.5, "row-002": -1.0})
+    doubt(corpus, {"row-000": -1.0, "row-001": 0.75, "row-002": -1.0})
     write_report(corpus, None, max_streams=1)
     (corpus / "secret.js").write_text("secret", encoding="utf-8")
     with served(corpus) as running:
@@ -72,7 +72,7 @@ def test_every_stream_is_there_be_it_in_the_folder_or_not(server: ReportServer) 
 
 def test_a_page_is_the_same_as_in_the_folder(server: ReportServer) -> None:
     assert ask(server, "/data/0001.js")[1] == (server.folder / "data" / "0001.js").read_bytes()
-    assert b"0.5" in ask(server, "/data/0001.js")[1]
+    assert b"0.75" in ask(server, "/data/0001.js")[1]
 
 
 @pytest.mark.parametrize(

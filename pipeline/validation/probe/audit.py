@@ -30,6 +30,8 @@ MAX_TAUGHT = 750
 TRAINING = ProbeTraining(epochs=4, rate=1e-3)
 NEAR_CHUNKS = 2
 """A reply may be heard so much earlier or later than its label."""
+CONFIDENT = 0.6
+"""A label is contradicted where it has so much less support than labels of its class usually have."""
 Doubt = Literal["unexpected", "missing"]
 T = TypeVar("T")
 
@@ -38,9 +40,8 @@ T = TypeVar("T")
 class Doubted:
     """The label of a row that is most in doubt.
 
-    `score` is how far the prediction lies beyond what is usual for labels of its class, in [-1, 1]: above 0 it is
-    confidently contradicted. `unexpected`: a reply where nothing is heard that deserves one; `missing`: none where one
-    is due.
+    `score` is how far the prediction lies beyond what is usual for labels of its class, in [-1, 1]. `unexpected`: a
+    reply where nothing is heard that deserves one; `missing`: none where one is due.
     """
 
     row: str
@@ -48,6 +49,11 @@ class Doubted:
     doubt: Doubt
     chunk: int
     sub_task: str
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the prediction contradicts the label confidently."""
+        return self.score >= CONFIDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,11 @@ def _audit(
     folds = np.arange(count) % FOLDS
     draw.shuffle(folds)
     chosen = set(draw.permutation(count)[:MAX_TAUGHT].tolist())
-    taught = {i: to_example(row) for i, row in enumerate(rows()) if i in chosen}
+    taught: dict[int, Example] = {}
+    for i, row in enumerate(rows()):
+        if i in chosen:
+            taught[i] = to_example(row)
+            on_progress("read", len(taught), len(chosen))
     probes: list[Probe] = []
     for fold in range(FOLDS):
         probes.append(

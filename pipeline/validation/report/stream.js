@@ -72,7 +72,7 @@ function heading(stream, detail) {
     detail.findings.length
       ? h("div", { class: "notice wrong" }, h("strong", null, "Findings"), h("ul", null, detail.findings.map((finding) => h("li", null, h("strong", null, finding.rule), ` ${finding.detail}`))))
       : null,
-    detail.doubt && detail.doubt.score > 0 ? doubted(detail.doubt) : null);
+    detail.doubt?.contradicted ? doubted(detail.doubt) : null);
 }
 
 const DOUBTS = { unexpected: "the label has a response that nothing seems to call for", missing: "the label is silent where a response seems due" };
