@@ -91,6 +91,14 @@ class Clip:
         return self.occurrences[-1][1]
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A clip found; `score` is a cosine, or several fused, rounded to 6 digits."""
+
+    clip_id: str
+    score: float
+
+
 def to_table(clips: Iterable[Clip]) -> pa.Table:
     """The clips as rows of `CLIPS_SCHEMA`."""
     return pa.Table.from_pylist([dataclasses.asdict(clip) for clip in clips], schema=CLIPS_SCHEMA)

@@ -12,7 +12,6 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction import FeatureHasher
 
 from pipeline.errors import BadInput
 from pipeline.library.clip import Clip
@@ -126,6 +125,9 @@ class LexicalEncoder:
     _BLOCKS = (("stems", 0.75), ("grams", 0.25))
 
     def __init__(self, idf: NDArray[np.float32]) -> None:
+        # Takes a second and 60 MB, which a worker that only composes does not need.
+        from sklearn.feature_extraction import FeatureHasher
+
         self._idf = idf
         self._hasher = FeatureHasher(self._FEATURES, input_type="string", alternate_sign=False)
         self._sketch = _sketch(self._FEATURES, self.dimension)

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadInput
+from pipeline.library.clip import Hit
 from pipeline.library.encoders import NAMES
-from pipeline.library.index import Hit
 
 if TYPE_CHECKING:
     from pipeline.library.library import Library

@@ -10,7 +10,6 @@ precision.
 import json
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline.errors import BadInput, StaleIdentity
 from pipeline.library import encoders
 from pipeline.library.calibration import Calibration
+from pipeline.library.clip import Hit
 from pipeline.library.encoders import Encoder
 
 EXACT_UP_TO = 50_000
@@ -41,14 +41,6 @@ GONE = np.uint64(2**64 - 1)
 _TIE = 1e-4
 _NONE = -1  # what FAISS returns where there is no further hit
 _MASKS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A clip found; `score` is the cosine, rounded to 6 digits."""
-
-    clip_id: str
-    score: float
 
 
 class ClipIndex:

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
-from pipeline.library.clip import Clip
+from pipeline.library.clip import Clip, Hit
 from pipeline.library.ingest import AUDIO, ImportReport, OnProgress, import_library, read_clips, read_facts
 from pipeline.library.store import ConditionedCache, Store
 from schemas.protocol import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from pipeline.library.index import ClipIndex, Hit
+    from pipeline.library.index import ClipIndex
 
 __all__ = ["ImportReport", "Library", "import_library", "index_library"]
 
@@ -65,7 +65,7 @@ class Library:
 
     def search(
         self, texts: Sequence[str], k: int, *, encoder: str = "lexical", allowed: Collection[str] | None = None
-    ) -> "list[list[Hit]]":
+    ) -> list[list[Hit]]:
         """The best `k` clips per text, best first, among the clip ids `allowed` (None: all).
 
         Raises BadInput where there is no index for `encoder`, StaleIdentity where it is not of this library.
