@@ -148,17 +148,16 @@ def plan_corpus(
             for index in range(count):
                 name = f"{split}-{index:05d}-of-{count:05d}"
                 before, upto = planned, min(rows, (index + 1) * recipe.streams_per_shard)
-                pending: list[Unit] = []
+                pending: list[str] = []
                 while planned < upto:
                     slot, unit = next(units)
                     planned += len(slot.ids)
                     if isinstance(unit, Unit):
-                        pending.append(unit)
+                        pending.append(unit.model_dump_json() + "\n")
                     else:
                         rejected.extend(_quarantined(slot, unit))
                     on_progress(done + planned, wanted)
-                lines = "".join(u.model_dump_json() + "\n" for u in pending)
-                write_atomically(units_file(folder, name), lines.encode())
+                write_atomically(units_file(folder, name), "".join(pending).encode())
                 shards.append(ShardPlan(name, planned - before))
             done += rows
     return shards, rejected
@@ -242,7 +241,7 @@ def _draft(
                 ahead=scene_crew.ahead if crew.takes("auditor") else no_haste,
                 pair=slot.pair,
                 turn=slot.turn,
-                recordings=pool.recordings,
+                voices=pool.voices,
             )
             plans = write_replies([speakable(look_back(plan, scene_crew), scene_crew) for plan in plans], scene_crew)
         except SceneRejected as rejected:

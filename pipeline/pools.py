@@ -13,7 +13,7 @@ from pipeline.errors import BadInput
 from pipeline.library.clip import Clip
 from pipeline.library.library import Library
 from pipeline.library.licences import clashes
-from pipeline.planning.annotations import Annotation, Recording
+from pipeline.planning.annotations import Annotation, Recording, Voices, voices_of
 from pipeline.planning.settings import CJK
 from pipeline.synthesis.align import words_of
 from pipeline.timing import to_seconds
@@ -37,7 +37,8 @@ class Pool:
     """By criterion."""
     noise: Mapping[str, tuple[Clip, ...]]
     """By track: "event" and "ambient"; only clips that the audit calls silent."""
-    recordings: tuple[Recording, ...]
+    voices: Voices
+    """Speech that can be written down."""
 
 
 def split_pools(recipe: Recipe, library: Library, dealt: Mapping[str, str] | None = None) -> dict[str, Pool]:
@@ -135,7 +136,7 @@ def _pool(clips: Sequence[Clip], audits: Mapping[str, Audit]) -> Pool:
             track: tuple(c for c in silent if c.track_class == track and c.kind == "sfx")
             for track in ("event", "ambient")
         },
-        recordings=tuple(_recording(c) for c in clips if c.kind == "speech" and _can_be_written_down(c)),
+        voices=voices_of(_recording(c) for c in clips if c.kind == "speech" and _can_be_written_down(c)),
     )
 
 

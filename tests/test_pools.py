@@ -36,7 +36,7 @@ def test_noise_is_what_the_audit_calls_silent_and_nobody_speaks_in() -> None:
         "event": ["keys"], "ambient": ["rain"],
     }  # fmt: skip
     assert pool.silent == {"rain", "keys", "song"}
-    assert not pool.recordings  # nobody wrote down what is said
+    assert not pool.voices  # nobody wrote down what is said
 
 
 @given(
@@ -54,9 +54,9 @@ def test_a_speaker_is_heard_in_one_split_and_every_split_has_one(says: list[int]
     clips = [replace(c, speaker=f"reader-{c.clip_id[:4]}", attribution="one corpus") for c in clips]
     library = cast(Library, SimpleNamespace(clips={c.clip_id: c for c in clips}))
     pools = split_pools(Recipe.model_validate({"splits": splits}), library)
-    heard = {split: {r.speaker for r in pool.recordings} for split, pool in pools.items()}
+    heard = {split: {v.speaker for v in pool.voices.get(("en", False), ())} for split, pool in pools.items()}
     assert sum(map(len, heard.values())) == len(says)
-    assert sum(len(pool.recordings) for pool in pools.values()) == len(clips)
+    assert sum(len(v.said) for pool in pools.values() for v in pool.voices.get(("en", False), ())) == len(clips)
     assert len(heard["train"]) == max(map(len, heard.values())) or len(says) <= 2 * len(splits)
     if len(says) >= len(splits):
         assert all(heard.values())

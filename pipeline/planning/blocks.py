@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from pipeline import seeds
 from pipeline.errors import SceneRejected
-from pipeline.planning.annotations import Annotation, Recording
+from pipeline.planning.annotations import Annotation, Voices
 from pipeline.planning.banks import bank
 from pipeline.planning.instructions import Instruction
 from pipeline.planning.phrases import Phrase, phrase_of
@@ -89,7 +89,7 @@ class Task:
     ahead: Ahead = no_haste
     turn: int | None = None
     """How many streams of this sub-task came before."""
-    recordings: tuple[Recording, ...] = ()
+    voices: Voices = field(default_factory=dict)
     """Speech of the library that may be written down."""
     instructions: tuple[Instruction, ...] = ()
     """Of the recipe's instruction corpus."""

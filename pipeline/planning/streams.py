@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.errors import BadInput, SceneRejected
 from pipeline.planning import banks
-from pipeline.planning.annotations import Annotation, Recording
+from pipeline.planning.annotations import Annotation, Voices
 from pipeline.planning.blocks import Ahead, Auditor, Language, Task, no_haste
 from pipeline.planning.instructions import load_instructions
 from pipeline.planning.mixed import with_guests
@@ -100,7 +100,7 @@ def plan_stream(
     ahead: Ahead = no_haste,
     pair: bool = False,
     turn: int | None = None,
-    recordings: Sequence[Recording] = (),
+    voices: Voices = MappingProxyType({}),
 ) -> tuple[StreamPlan, ...]:
     """Plan one stream, or the two of a counterfactual pair (respond, then silent).
 
@@ -114,7 +114,7 @@ def plan_stream(
         ahead: asks a slow auditor at once what it is going to be asked.
         pair: two plans that differ in one cue; only for the sub-tasks of `proactive_response`.
         turn: how many streams of this sub-task came before; kinds of triggers take turns by it. None draws one.
-        recordings: speech of the library with its transcripts, for transcription.
+        voices: speech of the library with its transcripts, for transcription.
 
     Raises:
         SceneRejected: the bag cannot support the task.
@@ -138,7 +138,7 @@ def plan_stream(
             ahead=ahead,
             # A kind for which no scene was found gives its turn to the next.
             turn=None if turn is None else turn + draw,
-            recordings=tuple(recordings),
+            voices=voices,
             instructions=() if recipe.instructions is None else load_instructions(Path(recipe.instructions.file)),
         )
         try:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.annotation.audit import Audit, audit
 from pipeline.errors import BadInput, SceneRejected
-from pipeline.planning.annotations import Annotation, Recording
+from pipeline.planning.annotations import Annotation, Recording, voices_of
 from pipeline.planning.banks import bank
 from pipeline.planning.phrases import phrase_of
 from pipeline.planning.scripted import identify
@@ -410,7 +410,12 @@ def test_recordings_of_the_library_are_written_down_in_their_language() -> None:
     for sub_task in ("read_speech", "mandarin_speech", "spontaneous_speech"):
         for seed in range(12):
             (stream,) = plan_stream(
-                sub_task, BAG, recipe=RECIPE, rng=rng(seed, sub_task, "planning"), audit=audit, recordings=recordings
+                sub_task,
+                BAG,
+                recipe=RECIPE,
+                rng=rng(seed, sub_task, "planning"),
+                audit=audit,
+                voices=voices_of(recordings),
             )
             said = stream.dialogue[-1]
             found.setdefault(sub_task, set()).add(said.clip_id)
@@ -428,7 +433,7 @@ def test_who_said_single_words_reads_several_and_speakers_take_turns() -> None:
     for turn in range(12):
         (stream,) = plan_stream(
             "read_speech", BAG, recipe=RECIPE, rng=rng(turn, "digits", "planning"), audit=audit, turn=turn,
-            recordings=recordings,
+            voices=voices_of(recordings),
         )  # fmt: skip
         read = [next(r for r in recordings if r.clip_id == u.clip_id) for u in stream.dialogue if u.clip_id]
         assert {r.speaker for r in read} <= {"abc"[turn % 3]}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pipeline.planning.annotations import Recording
+from pipeline.planning.annotations import FILLER, WORD_S, Recording
 from pipeline.planning.banks import bank, entries
 from pipeline.planning.blocks import Task
 from pipeline.planning.moves import Script, say
@@ -28,10 +27,8 @@ JOINED = (2, 4)
 MAX_HESITATIONS = 2
 P_RECORDED = 0.8
 """Share of transcriptions of recordings, where the library has any."""
-WORD_S = 1.0
-"""Recordings shorter than this are single words, such as digits; several are read in one go."""
 WORDS = (3, 7)
-FILLER = re.compile(r"\b(um|uh|er|well|you know|i mean)\b", re.IGNORECASE)
+"""Single words said in one go."""
 
 
 def transcription(task: Task) -> Script:
@@ -62,20 +59,16 @@ def _written_down(task: Task, *spoken: Utterance) -> Script:
 def _recordings(task: Task) -> list[Recording]:
     """Real speech of the library in most streams, where it has any that suits the sub-task: speakers take turns,
     however much each said, and who said single words says several."""
-    fitting = [
-        r
-        for r in task.recordings
-        if r.language.partition("-")[0] == task.language
-        and (task.sub_task != "spontaneous_speech" or FILLER.search(r.text))
-    ]
-    if not fitting or not task.chance(P_RECORDED):
+    voices = task.voices.get((task.language, task.sub_task == "spontaneous_speech"), ())
+    if not voices or not task.chance(P_RECORDED):
         return []
-    speakers = sorted({r.speaker for r in fitting})
-    turn = int(task.rng.integers(len(speakers))) if task.turn is None else task.turn
-    said = [r for r in fitting if r.speaker == speakers[turn % len(speakers)]]
-    first = task.pick(said)
-    words = [r for r in said if r.duration_s < WORD_S]
-    return [first] if first not in words else _draw(task, words, WORDS)
+    turn = int(task.rng.integers(len(voices))) if task.turn is None else task.turn
+    voice = voices[turn % len(voices)]
+    first = task.pick(voice.said)
+    if first.duration_s >= WORD_S:
+        return [first]
+    several = min(int(task.rng.integers(*WORDS)), len(voice.words))
+    return [voice.words[i] for i in task.rng.choice(len(voice.words), several, replace=False)]
 
 
 def translation_by_sentence(task: Task) -> Script:
