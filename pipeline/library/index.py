@@ -2,7 +2,7 @@
 
 Files per encoder: `NAME.faiss` the vectors; `NAME.rows.npy` which clip each row is; what the encoder saves; and last
 `NAME.json`, which makes the rest valid. Small libraries are searched exactly; beyond `EXACT_UP_TO` clips the
-half-precision vectors lie in about as many lists as each list has vectors (an inverted file, Jegou et al. 2011), and a
+half-precision vectors lie in lists, about twice the root of their number (an inverted file, Jegou et al. 2011), and a
 query looks into as many lists as the library's own captions needed. Either way scores are computed anew in double
 precision.
 """
@@ -27,7 +27,7 @@ from pipeline.library.encoders import Encoder
 
 EXACT_UP_TO = 50_000
 """Clips up to which every query looks at all vectors."""
-TRAINED_ON = 64
+TRAINED_ON = 48
 """Vectors per list from which the lists' centres are found."""
 EXACT_SUBSET = 20_000
 """An allowed subset up to this size is searched exactly, whatever the index."""
@@ -170,10 +170,10 @@ def new_index(dimension: int, count: int) -> Any:
     """An empty index of the kind that suits `count` vectors; one with lists is yet to be trained."""
     if count <= EXACT_UP_TO:
         return faiss.IndexFlatIP(dimension)
-    lists = 2 ** round(math.log2(count) / 2)
+    lists = 2 ** round(math.log2(count) / 2 + 1)
     index: Any = faiss.index_factory(dimension, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
     index.cp.max_points_per_centroid = TRAINED_ON
-    index.cp.niter = 10
+    index.cp.niter = 8
     return index
 
 

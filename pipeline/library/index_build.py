@@ -20,6 +20,7 @@ from pipeline.library.clip import Clip
 from pipeline.library.encoders import Encoder
 from pipeline.library.index import GONE, ROWS, TRAINED_ON, ClipIndex, kind_of, new_index, search_rows, to_numbers
 from pipeline.library.listen import Listener
+from pipeline.seeds import rng
 
 OnProgress = Callable[[int, int], None]
 
@@ -28,7 +29,7 @@ BATCH = 64
 STALE_SHARE = 0.3
 """An index with lists of which more rows than this are deleted is built anew."""
 RECALL_QUERIES = 200
-RECALL = 0.985
+RECALL = 0.98
 """Share of the exact three best that a search is to find; it looks into more lists until it does."""
 _ADD = 8_192
 
@@ -171,7 +172,8 @@ def _facts(
         return index.reconstruct_batch(order[np.searchsorted(rows["clip"], to_numbers(clip_ids), sorter=order)])
 
     calibration, queries = calibrate(encoder, clips, vectors_of)
-    recall = tune(index, queries[:RECALL_QUERIES], rows["clip"] != GONE)
+    asked = _asked_otherwise(queries[:RECALL_QUERIES])
+    recall = tune(index, asked, rows["clip"] != GONE)
     return {
         "encoder": encoder.identity(),
         "library": library_hash,
@@ -179,7 +181,7 @@ def _facts(
         "rows": len(rows),
         "kind": kind_of(index),
         "recall_at_3": recall,
-        "recall_queries": min(RECALL_QUERIES, len(queries)),
+        "recall_queries": len(asked),
         "listened_to": {
             "sources": int((rows["origin"] == 1).sum()),
             "16 kHz store": int((rows["origin"] == 2).sum()),
@@ -188,6 +190,14 @@ def _facts(
         else {},
         "calibration": calibration.model_dump(),
     }
+
+
+def _asked_otherwise(queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Captions' vectors turned away from themselves, to a cosine of 0.8: who asks does not know how a caption goes."""
+    noise = rng(0, 0, "recall").standard_normal(queries.shape, np.float32)
+    aside = noise * (np.linalg.norm(queries) / max(float(np.linalg.norm(noise)), 1e-9))
+    turned = np.float32(0.8) * queries + np.float32(0.6) * aside
+    return turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), np.float32(1e-9))
 
 
 def tune(index: Any, queries: NDArray[np.float32], live: NDArray[np.bool_]) -> float:

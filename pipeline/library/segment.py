@@ -30,6 +30,7 @@ _LONG_CORE_S = 0.35
 _LEAD_DB = 10.0
 _LEAD_GAP_S = 0.20
 _BODY_DB = 6.0
+_STANDS_OUT_DB = 22.0
 
 TrackClass = Literal["event", "ambient"]
 
@@ -109,10 +110,13 @@ def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _track_class(levels: NDArray[np.float64], sounding: NDArray[np.bool_]) -> TrackClass:
-    """Ambient: it sounds nearly throughout, as a texture without pulses, and swells little or slowly."""
+    """Ambient: it sounds nearly throughout, as a texture without pulses, and swells little or slowly.
+
+    What is far louder than half of the clip is an event, however quiet all the rest.
+    """
     half = round(0.5 / HOP_S)
     windows = len(levels) // half
-    if windows < 2 or sounding.mean() < 0.85:
+    if windows < 2 or sounding.mean() < 0.85 or levels.max() - np.median(levels) >= _STANDS_OUT_DB:
         return "event"
     low, high = np.percentile(levels[: windows * half].reshape(windows, half), [5, 95], axis=1)
     pulsing = float(np.percentile(high - low, 75))
@@ -141,7 +145,7 @@ def _occurrences(levels: NDArray[np.float64], floor: float) -> list[tuple[int, i
     """
     smooth = _decibels(uniform_filter1d(10 ** (levels / 10), 3, mode="nearest"))
     top = float(smooth.max())
-    floor = min(floor, top - 30.0)
+    floor = min(floor, top - _SPAN_BELOW_PEAK_DB)
     padded = np.concatenate([[FLOOR_DB], smooth, [FLOOR_DB]])
     height = max(top - _AUDIBLE_BELOW_PEAK_DB, floor + 10.0)
     peaks = find_peaks(padded, height=height, prominence=_PROMINENCE_DB)[0] - 1

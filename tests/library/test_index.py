@@ -120,7 +120,7 @@ def test_a_large_library_gets_lists_whose_recall_is_measured(many_lists):
     small, large = many_lists.build(range(500)), many_lists.build(range(3_000))
     assert small["kind"].startswith("exact")
     assert small["recall_at_3"] == 1
-    assert re.match(r"inverted file, \d+ of 64 lists", large["kind"])
+    assert re.match(r"inverted file, \d+ of 128 lists", large["kind"])
     assert large["recall_at_3"] > 0.97
     opened = many_lists.open()
     found = [ids(hits) for hits in opened.search(QUERIES, 3)]
