@@ -32,6 +32,8 @@ Model = Annotated[
     ),
 ]
 MAX_SHOWN = 10
+MIN_DOUBTFUL = 3
+"""Labels that an audit shows though none may be contradicted."""
 
 
 def validate(
@@ -117,13 +119,12 @@ def _audit(corpus: Path) -> None:
     with stages() as on_progress:
         audited = audit_labels(corpus, on_progress)
     found = audited.contradicted
-    table = Table("labels in doubt", "sub-task", "chunk", "at", "what is wrong", "doubt", box=None)
-    for row in found[:MAX_SHOWN]:
+    table = Table("most doubtful labels", "sub-task", "chunk", "at", "what seems wrong", "doubt", box=None)
+    for row in audited.rows[: min(MAX_SHOWN, max(MIN_DOUBTFUL, len(found)))]:
         wrong = "a reply that nothing calls for" if row.doubt == "unexpected" else "no reply where one seems due"
         at = f"{row.chunk * CHUNK_S:.1f} s"
         table.add_row(escape(row.row), row.sub_task, str(row.chunk), at, wrong, f"{row.score:.2f}")
-    if found:
-        out.print(table)
+    out.print(table)
     more = f", {len(found) - MAX_SHOWN} more in the file" if len(found) > MAX_SHOWN else ""
     out.print(f"{len(found)} of {len(audited.rows)} rows have a label that is contradicted{more}")
     out.print(f"audit   {audited.file}")

@@ -31,7 +31,7 @@ from pipeline.shards.versions import (
 )
 from pipeline.storage import Location
 from pipeline.validation.contract import validate_corpus
-from schemas.recipe import Recipe
+from schemas.recipe import Gates, Recipe
 
 
 def renew(
@@ -56,7 +56,7 @@ def renew(
         GateFailed, TooManyQuarantined: nothing is published; the version is left to be looked at.
         StaleIdentity: an append to a corpus of another recipe, or what lies unfinished is another build.
     """
-    out = _local(out)
+    out = local(out)
     folder, staged = CorpusFolder(out), next_folder(out)
     if (folder.state / "identity.json").is_file() and not (out / "manifest.json").is_file() and not staged.is_dir():
         raise BadInput(f"{str(out)!r} holds an unfinished build; finish it with `streamaudio build` first")
@@ -70,7 +70,9 @@ def renew(
                 past = _past(out, recipe)
             elif version_of(published) == 1 or published["history"][-1]["mode"] == "refresh":
                 this_build = identity(recipe, Library.open(local_library(library_path)), limit)
-                if all(published["identity"].get(key) == value for key, value in this_build.items()):
+                same = all(published["identity"].get(key) == value for key, value in this_build.items())
+                # Gates are no part of an identity, but a new version is held to them.
+                if same and Gates.model_validate(published["recipe"]["gates"]) == recipe.gates:
                     return Built(out, published)
         try:
             build_corpus(
@@ -97,7 +99,7 @@ def without(out: Location, recipe: Recipe, marks: Path) -> Built:
         BadInput: the marks cannot be read, or are about another corpus.
         StaleIdentity: the corpus is of another recipe.
     """
-    out = _local(out)
+    out = local(out)
     with CorpusFolder(out).locked():
         if taken_over(out):
             clear(out)
@@ -108,7 +110,8 @@ def without(out: Location, recipe: Recipe, marks: Path) -> Built:
         return Built(out, exclude(out, read_marks(marks, published)))
 
 
-def _local(out: Location) -> Path:
+def local(out: Location) -> Path:
+    """The folder of a corpus that has versions; raises BadInput where it lies in an object store."""
     if not isinstance(out, Path):
         raise BadInput(
             f"{str(out)!r} is no local folder, where alone a corpus has versions; build into a new place there"

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import BadInput
-from schemas.recipe import Recipe
+from schemas.recipe import Gates, Recipe
 from schemas.service import NOT_IDENTITY, SERVED
 
 MAX_RECIPE_BYTES = 1_000_000
@@ -98,14 +98,19 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def recipe_sha256(recipe: Recipe) -> str:
-    """Hash of the resolved recipe: defaults filled in, comments, key order and `NOT_IDENTITY` gone."""
+    """Hash of the resolved recipe: defaults filled in, comments, key order, gates and `NOT_IDENTITY` gone."""
     return resolved_sha256(recipe.model_dump(mode="json"))
 
 
 def resolved_sha256(resolved: dict[str, Any]) -> str:
     """`recipe_sha256` of a resolved recipe as a manifest holds it; keys that later versions know do not enter it."""
     served = {part: _identity(resolved[part]) for part in SERVED if part in resolved}
-    canonical = json.dumps({**resolved, **served}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    counted = {**resolved, **served}
+    if "gates" in resolved:
+        # What a corpus is held to is no part of what it is: every recipe counts as one whose gates are open.
+        gates = Gates().model_dump(mode="json")
+        counted["gates"] = {key: gates[key] for key in resolved["gates"] if key in gates}
+    canonical = json.dumps(counted, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.config import explain, load_recipe, recipe_sha256
+from pipeline.config import explain, load_recipe, recipe_sha256, resolved_sha256
 from pipeline.errors import BadInput
-from schemas.recipe import Recipe
+from schemas.recipe import Gates, Recipe
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -58,6 +58,17 @@ def test_a_missing_recipe_is_named(tmp_path):
 def test_a_huge_recipe_is_refused_unread(tmp_path):
     with pytest.raises(BadInput, match="at most"):
         load_recipe(write(tmp_path, "# " + "x" * 2_000_000))
+
+
+def test_gates_are_no_part_of_a_recipes_identity():
+    one, other = Recipe(name="x"), Recipe(name="x", gates=Gates(min_f1=0.9, max_drift={"gap_s": 0.1}))
+    assert recipe_sha256(one) == recipe_sha256(other)
+    # A manifest that an earlier version wrote lacks what this one knows, and keeps its hash.
+    resolved = one.model_dump(mode="json")
+    assert resolved_sha256({**resolved, "gates": {"min_f1": 0.5}}) == resolved_sha256(
+        {**resolved, "gates": {"min_f1": None}}
+    )
+    assert resolved_sha256({**resolved, "gates": {"min_f1": None}}) != resolved_sha256(resolved)
 
 
 def test_off_and_cut_switch_conditioning_and_seams(tmp_path):

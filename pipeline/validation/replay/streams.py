@@ -109,10 +109,10 @@ class Source(Protocol):
         ...
 
 
-def manifest_sha256(corpus: Path) -> str:
-    """What identifies a corpus."""
-    read_manifest(corpus)
-    return hashlib.sha256((corpus / "manifest.json").read_bytes()).hexdigest()
+def shards_sha256(corpus: Path) -> str:
+    """What identifies a corpus to who hears it: its shards, whatever else the manifest says, such as gates."""
+    shards = [(s["path"], s["sha256"]) for split in read_manifest(corpus)["splits"].values() for s in split["shards"]]
+    return hashlib.sha256(json.dumps(shards).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class CorpusSource:
 
     def identity(self) -> dict[str, Any]:
         selection = {"splits": list(self.splits), "limit": self.limit, "spread": self.spread}
-        return {"manifest_sha256": manifest_sha256(self.corpus), **selection}
+        return {"shards_sha256": shards_sha256(self.corpus), **selection}
 
     def jobs(self) -> list[str]:
         return [Path(path).with_suffix("").as_posix().removeprefix("data/") for path in self._rows()]
