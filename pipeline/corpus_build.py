@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import gc
 import hashlib
@@ -14,6 +16,8 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from pipeline.captioning import open_captioner
 from pipeline.config import recipe_sha256
@@ -50,6 +54,9 @@ from schemas.unit import Unit
 LEDGER = "language.sqlite"
 """What the language model took, in `.state`: one file for all workers and all resumes of a build."""
 PROGRESS_S = 0.2
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+MALLOC = {M_TRIM_THRESHOLD: 8 * 2**20, M_MMAP_THRESHOLD: 8 * 2**20, M_ARENA_MAX: 2}
+"""What is set by mallopt(3) in a worker."""
 VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "faiss-cpu")
 """Packages whose version can change a shard's bytes."""
 
@@ -165,6 +172,7 @@ class Workplace:
 def open_tools(workplace: Workplace) -> Tools:
     """Everything a worker needs, opened once per process, which then computes on one thread."""
     _on_one_thread()
+    _give_memory_back()
     recipe = Recipe.model_validate_json((workplace.folder.state / "recipe.json").read_bytes())
     library = Library.open(local_library(workplace.library_path))
     made = MadeCache.at(recipe.synthesis.cache)
@@ -193,6 +201,17 @@ def _on_one_thread() -> None:
     # What is loaded by now, and what will be.
     threadpool_limits(1)
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+
+def _give_memory_back() -> None:
+    """Return what is freed to the system, so that a row group or a long sound swells a worker for a moment only.
+
+    Arrow's own pool would keep it, and so would glibc, which raises both thresholds up to 32 MB as it goes.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    with contextlib.suppress(AttributeError, TypeError):  # glibc's alone
+        for option, value in MALLOC.items():
+            ctypes.CDLL(None).mallopt(option, value)
 
 
 def build_shard(workplace: Workplace, name: str) -> ShardReport:

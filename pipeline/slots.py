@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipeline.seeds import derive, rng
 from schemas.recipe import Recipe
 from schemas.taxonomy import ABILITY_OF
@@ -61,15 +63,19 @@ def quotas(
     return found
 
 
-def _order(recipe: Recipe, split: str, quota: Mapping[str, int], version: int) -> list[tuple[str, bool]]:
+def _order(recipe: Recipe, split: str, quota: Mapping[str, int], version: int) -> Iterator[tuple[str, bool]]:
     """The split's sub-tasks in shuffled order, each with whether it is a pair (which takes two rows)."""
-    slots: list[tuple[str, bool]] = []
+    kinds, counts = list[tuple[str, bool]](), list[int]()
     for sub_task, count in quota.items():
         share = recipe.pairs if ABILITY_OF[sub_task] == "proactive_response" else 0.0
         pairs = min(round(count * share / 2), count // 2)
-        slots += [(sub_task, True)] * pairs + [(sub_task, False)] * (count - 2 * pairs)
+        kinds += [(sub_task, True), (sub_task, False)]
+        counts += [pairs, count - 2 * pairs]
     generator = rng(recipe.seed, split, "order" if version == 1 else f"order v{version}")
-    return [slots[i] for i in generator.permutation(len(slots))]
+    # Of millions of streams this takes two bytes each, and eight for a moment.
+    slots = np.repeat(np.arange(len(kinds), dtype=np.uint16), counts)
+    for kind in slots[generator.permutation(len(slots))]:
+        yield kinds[kind]
 
 
 def apportion(weights: Mapping[str, float], total: int) -> dict[str, int]:

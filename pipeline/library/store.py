@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,13 +22,18 @@ _FULL_SCALE = 32_768.0
 
 
 class Store:
-    """Read side: a memory-mapped file of little-endian int16 at 16 kHz, clips one after another."""
+    """Read side: a file of little-endian int16 at 16 kHz, clips one after another.
+
+    Read, not mapped: of a large library every page that a map has touched would count as the process's memory. Any
+    number of threads may read at once.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._samples = np.memmap(path, dtype="<i2", mode="r")
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return os.fstat(self._file).st_size // 2
 
     def read(self, clip: Clip, start: int = 0, end: int | None = None) -> NDArray[np.float32]:
         """Samples [start, end) of a clip as float32 in [-1, 1); `end` defaults to its length.
@@ -37,8 +43,14 @@ class Store:
         end = clip.num_samples if end is None else end
         if not 0 <= start <= end <= clip.num_samples:
             raise IndexError(f"samples {start}..{end} are not inside clip {clip.clip_id!r} of {clip.num_samples}")
-        stored = self._samples[clip.store_offset + start : clip.store_offset + end]
-        return np.multiply(stored, np.float32(1 / _FULL_SCALE), dtype=np.float32)
+        stored = bytearray(2 * (end - start))
+        wanted, offset = memoryview(stored), 2 * (clip.store_offset + start)
+        while wanted:
+            got = os.preadv(self._file, [wanted], offset)
+            if not got:
+                raise OSError(f"the store ends {len(wanted)} bytes before clip {clip.clip_id!r} does; import it again")
+            wanted, offset = wanted[got:], offset + got
+        return np.multiply(np.frombuffer(stored, "<i2"), np.float32(1 / _FULL_SCALE), dtype=np.float32)
 
 
 class StoreWriter:
