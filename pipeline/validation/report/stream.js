@@ -75,7 +75,7 @@ function heading(stream, detail) {
     detail.doubt?.contradicted ? doubted(detail.doubt) : null);
 }
 
-const DOUBTS = { unexpected: "the label has a response that nothing seems to call for", missing: "the label is silent where a response seems due" };
+const DOUBTS = { unexpected: "a response that nothing seems to call for", missing: "silence where a response seems due" };
 
 const doubted = (doubt) =>
   h("div", { class: "notice wrong" }, h("strong", null, "Label in doubt"), ` (${number(doubt.score, 2)}): ${DOUBTS[doubt.doubt] ?? doubt.doubt}, `, timeButton(doubt.chunk * chunkSeconds()), ` in chunk ${doubt.chunk}.`);
@@ -147,11 +147,12 @@ function measurements(detail) {
   const facts = [
     ["Peak", `${number(quality.peak_dbfs)} dBFS`], ["Loudness", `${number(quality.lufs)} LUFS`], ["Realised SNR", `${number(quality.realised_snr_db)} dB`],
     ["Outside foreground events", `${number(100 * quality.silence_ratio)} %`], ["Roughest join (1 is smooth)", number(quality.max_seam_jump, 2)], ["Clipped samples", quality.clipped_samples ?? "\u2013"],
-    ...detail.noise.map((noise) => [`${words(noise.track)} noise`, `${number(noise.snr_db)} dB, ${noise.clip_ids.join(", ")} (${[...new Set(noise.licences)].join(", ")})`]),
+    ...detail.noise.map((noise) => [`${title(noise.track)} noise`, [`${number(noise.snr_db)} dB SNR, ${[...new Set(noise.licences)].join(", ")}`, ...noise.clip_ids.map((id) => h("div", null, h("code", null, id)))]]),
+    ...(detail.doubt ? [["Most doubtful label", [`${number(detail.doubt.score, 2)}, `, timeButton(detail.doubt.chunk * chunkSeconds()), ` in chunk ${detail.doubt.chunk}`, h("div", { class: "fine" }, DOUBTS[detail.doubt.doubt] ?? detail.doubt.doubt)]]] : []),
     ["Seed", detail.seed],
   ];
   return h("section", { "aria-labelledby": "h-quality" }, h("h2", { id: "h-quality" }, "Measurements"),
-    h("dl", { class: "facts-list" }, facts.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, String(value))])));
+    h("dl", { class: "facts-list" }, facts.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, ...(Array.isArray(value) ? value : [String(value)]))])));
 }
 
 function events(detail) {
