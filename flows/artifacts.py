@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from pipeline.shards.card import STATISTICS
 from pipeline.shards.changes import as_markdown
@@ -35,6 +35,9 @@ def show(corpus: Path, manifest: Mapping[str, Any]) -> None:
         took = [{"stage": name, "seconds": round(value, 2)} for name, value in timings.stages_s.items()]
         create_table_artifact(took, key=f"{key}-timings", description=f"Seconds of work over {timings.streams} streams")
     picture = base64.b64encode((corpus / STATISTICS).read_bytes()).decode()
-    create_image_artifact(
-        f"data:image/png;base64,{picture}", key=f"{key}-distributions", description="Realised distributions"
+    # An artifact that is an image prints its address below, which here is all of it.
+    create_markdown_artifact(
+        f"![Realised distributions](data:image/png;base64,{picture})",
+        key=f"{key}-distributions",
+        description="Realised distributions",
     )

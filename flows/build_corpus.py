@@ -21,9 +21,9 @@ from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from flows.on_ray import build_on_ray
-from flows.prefect_api import prefect_api
+from flows.prefect_api import prefect_api, wait_for
 from pipeline.corpus_build import Plan, Workplace, build_shard, identity, planned, publish
-from pipeline.errors import StreamAudioError, TooManyQuarantined, WorkerLost
+from pipeline.errors import TooManyQuarantined, WorkerLost
 from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
 from pipeline.past import Past
@@ -101,12 +101,15 @@ def build_corpus(
                 on_progress=functools.partial(on_progress, "planned"),
             )
         missing = _missing(workplace, plan)
-        with _watched(workplace, plan, functools.partial(on_progress, "built")), prefect_api():
-            if runner is None:
-                _run_here(workplace, missing, workers)
-            else:
-                run_on_ray(workplace, missing, workers, runner)
-        manifest = publish(workplace, recipe, plan, this_build)
+        if missing:
+            with _watched(workplace, plan, functools.partial(on_progress, "built")), prefect_api():
+                if runner is None:
+                    _run_here(workplace, missing, workers)
+                else:
+                    run_on_ray(workplace, missing, workers, runner)
+        manifest = None if missing else folder.published(this_build, recipe.model_dump(mode="json"))
+        if manifest is None:
+            manifest = publish(workplace, recipe, plan, this_build)
     share = manifest["quarantined"] / max(1, manifest["quarantined"] + manifest["rows"])
     if share > recipe.max_quarantined:
         raise TooManyQuarantined(
@@ -145,12 +148,7 @@ def _run_here(workplace: Workplace, names: list[str], workers: int) -> None:
 @flow(name="build-corpus", validate_parameters=False)
 def run_shards(workplace: Workplace, names: list[str]) -> None:
     """One task per shard."""
-    futures = [run_shard.with_options(task_run_name=name).submit(workplace, name) for name in names]
-    results = [future.result(raise_on_failure=False) for future in futures]
-    errors = [result for result in results if isinstance(result, BaseException)]
-    # Errors of ours first: they say what to do.
-    for error in sorted(errors, key=lambda e: not isinstance(e, StreamAudioError)):
-        raise error
+    wait_for([run_shard.with_options(task_run_name=name).submit(workplace, name) for name in names])
 
 
 @task(name="build-shard")

@@ -222,10 +222,12 @@ def build(
 @app.command()
 def schedule(
     recipe: RecipeFile,
-    out_folder: Annotated[Path, typer.Option("--out", metavar="CORPUS", help="The corpus that grows or is renewed.")],
+    out_folder: Annotated[
+        Any, typer.Option("--out", parser=place, metavar="CORPUS", help="The corpus that grows or is renewed.")
+    ],
     cron: Annotated[str, typer.Option(help='When, such as "0 2 * * *": every night at two.')],
     library: Annotated[
-        Path | None, typer.Option(help="Library; needed unless the recipe says `library: starter`.")
+        Any, typer.Option(parser=place, metavar="LIB", help="Needed unless the recipe says `library: starter`.")
     ] = None,
     mode: Annotated[
         Literal["append", "refresh"], typer.Option(help="append: more rows each time; refresh: a new corpus each time.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flows.prefect_api import raise_first
 from pipeline.corpus_build import Workplace, build_shard
-from pipeline.errors import BadInput, MissingDependency, StreamAudioError, WorkerLost
+from pipeline.errors import BadInput, MissingDependency, WorkerLost
 
 RETRIES = 3
 """Times that Ray starts a shard anew after its worker was lost."""
@@ -74,9 +75,7 @@ def _all(ray: Any, task: Any, workplace: Workplace, names: list[str], workers: i
             failed.append(error.cause)
         except ray.exceptions.RayError as error:
             failed.append(WorkerLost(f"shard {name!r}: its worker was lost ({_line(error)}); run the same to resume"))
-    # Errors of ours first: they say what to do.
-    for error in sorted(failed, key=lambda e: not isinstance(e, StreamAudioError)):
-        raise error
+    raise_first(failed)
 
 
 def _check_gpus(cluster: Mapping[str, float], gpus: float) -> None:

@@ -1,7 +1,8 @@
-"""Prefect's API for a build: the configured one, or a server of this process on loopback that never outlives it.
+"""What flows share: Prefect's API, and how they end.
 
-Prefect's own temporary server stays behind when its parent is killed. Ours reads from a pipe that only the parent holds
-open, and ends when that closes, however the parent ended.
+The API is the configured one, or a server of this process on loopback that never outlives it. Prefect's own temporary
+server stays behind when its parent is killed. Ours reads from a pipe that only the parent holds open, and ends when
+that closes, however the parent ended.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pipeline.errors import StreamAudioError
 
 START_S = 180.0
 """On a busy machine the server's imports and its database take a while."""
@@ -31,6 +35,18 @@ def prefect_api() -> Iterator[None]:
         return
     with temporary_settings({PREFECT_API_URL: _own()}):
         yield
+
+
+def wait_for(futures: Sequence[Any]) -> None:
+    """Wait for all tasks of a flow; the first error among theirs is raised."""
+    results = [future.result(raise_on_failure=False) for future in futures]
+    raise_first(result for result in results if isinstance(result, BaseException))
+
+
+def raise_first(errors: Iterable[BaseException]) -> None:
+    """Raise one of the errors, if there are any: first of ours, which say what to do."""
+    for error in sorted(errors, key=lambda e: not isinstance(e, StreamAudioError)):
+        raise error
 
 
 @functools.cache

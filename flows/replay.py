@@ -18,8 +18,9 @@ from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 from pydantic import TypeAdapter, ValidationError
 
+from flows.prefect_api import wait_for
 from pipeline.config import MAX_RECIPE_BYTES
-from pipeline.errors import BadInput, StreamAudioError
+from pipeline.errors import BadInput
 from pipeline.shards.writer import write_atomically
 from pipeline.validation.findings import Finding
 from pipeline.validation.gates import broken_by_listener
@@ -171,12 +172,7 @@ def _json(value: Any, **options: Any) -> str:
 @flow(name="replay", validate_parameters=False)
 def run_jobs(replay: Replay) -> None:
     """One task per job. The parts on disk are the ledger, Prefect's records only the display."""
-    futures = [run_job.with_options(task_run_name=job).submit(replay, job) for job in replay.source.jobs()]
-    results = [future.result(raise_on_failure=False) for future in futures]
-    errors = [result for result in results if isinstance(result, BaseException)]
-    # Errors of ours first: they say what to do.
-    for error in sorted(errors, key=lambda e: not isinstance(e, StreamAudioError)):
-        raise error
+    wait_for([run_job.with_options(task_run_name=job).submit(replay, job) for job in replay.source.jobs()])
 
 
 @task(name="replay-job")

@@ -18,9 +18,10 @@ from prefect.schedules import Cron
 from flows.artifacts import show
 from flows.stage_log import StageLog, as_text
 from flows.starter import find_library
-from flows.versions import renew
+from flows.versions import local, renew
 from pipeline.config import load_recipe
 from pipeline.errors import BadInput
+from pipeline.storage import Location, location
 
 POOL: Final = "streamaudio"
 """The work pool; `prefect worker start --pool streamaudio` serves it."""
@@ -39,7 +40,7 @@ def renew_corpus(
     logger = get_run_logger()
     on_progress = StageLog(lambda line: logger.info(as_text(line)))
     loaded = load_recipe(Path(recipe))
-    found = find_library(None if library is None else Path(library), loaded.library, on_progress)
+    found = find_library(None if library is None else location(library), loaded.library, on_progress)
     built = renew(loaded, found, Path(out), mode=mode, workers=workers, limit=limit, on_progress=on_progress)
     show(Path(out), built.manifest)
     logger.info("version %d: %d streams", built.manifest["version"], built.manifest["rows"])
@@ -48,9 +49,9 @@ def renew_corpus(
 
 def schedule(
     recipe: Path,
-    out: Path,
+    out: Location,
     *,
-    library: Path | None,
+    library: Location | None,
     mode: Literal["append", "refresh"],
     cron: str,
     timezone: str = "UTC",
@@ -63,9 +64,9 @@ def schedule(
     scheduling it again replaces that.
 
     Raises:
-        BadInput: the recipe or the schedule breaks a rule, or no server is configured.
+        BadInput: the recipe or the schedule breaks a rule, `out` is no local folder, or no server is configured.
     """
-    loaded = load_recipe(recipe)
+    loaded, place = load_recipe(recipe), local(out)
     if library is None and loaded.library is None:
         find_library(None, None, lambda stage, done, total: None)
     if not os.environ.get("PREFECT_API_URL"):
@@ -79,7 +80,6 @@ def schedule(
         raise BadInput(f"--cron {cron!r} in --timezone {timezone!r}: {' '.join(str(error).split())}") from error
     with get_client(sync_client=True) as client, contextlib.suppress(ObjectAlreadyExists):  # of an earlier schedule
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    place = out.resolve()
     name = f"{_slug(loaded.name)}-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
     parameters = {
         "recipe": str(recipe.resolve()),

@@ -183,14 +183,15 @@ class CorpusFolder:
             yield
 
     def _clear_halves(self) -> None:
-        """What a build that was killed had half written."""
+        """What a build that was killed had half written. Not in `replay` or `report`: others may be writing there."""
+        half, own = ".*.tmp", ("assets", "data", "text", ".state")
         if isinstance(self.root, Path):
-            halves = (self.root / "data").glob("**/.*.tmp")
+            left = [*self.root.glob(half), *(path for name in own for path in (self.root / name).rglob(half))]
         else:
             abort_uploads(self.root)
-            halves = scratch(self.root).glob(".*.tmp")
-        for half in halves:
-            half.unlink(missing_ok=True)
+            left = [*scratch(self.root).rglob(half)]
+        for path in left:
+            path.unlink(missing_ok=True)
 
     def _check_identity(self, identity: Mapping[str, Any]) -> None:
         path = self.state / "identity.json"
@@ -234,6 +235,14 @@ class CorpusFolder:
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         write_atomically(self.root / "quarantine.parquet", sink.getvalue().to_pybytes())
+
+    def published(self, identity: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The manifest, where this build was published before; of the recipe what is no part of the identity counts."""
+        written = read(self.root / "manifest.json")
+        manifest = None if written is None else json.loads(written)
+        if manifest is None or (manifest["identity"], manifest["recipe"]) != (identity, recipe):
+            return None
+        return manifest
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write manifest.json; the last act of a build."""

@@ -21,6 +21,7 @@ from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, ShardReport, manifes
 from pipeline.shards.reader import iter_rows, read_manifest
 from pipeline.shards.versions import history_of, rejected_of, reports_of, sha256_of, version_of
 from pipeline.shards.writer import write_atomically
+from pipeline.storage import Location
 from schemas.recipe import Use
 
 NAMED = 5
@@ -34,16 +35,17 @@ class _Part:
     reports: tuple[ShardReport, ...]
 
 
-def merge(corpora: Sequence[Path], out: Path) -> dict[str, Any]:
+def merge(corpora: Sequence[Location], out: Location) -> dict[str, Any]:
     """Join corpora in a new folder; returns its manifest. What is interrupted can be started again.
 
     Raises:
-        BadInput: fewer than two corpora, an id in two of them, a clip in two splits, licences that cannot be joined, a
-            shard that is not what its manifest lists, or `out` holds something else.
+        BadInput: fewer than two corpora, one in an object store, an id in two of them, a clip in two splits, licences
+            that cannot be joined, a shard that is not what its manifest lists, or `out` holds something else.
     """
     if len(corpora) < 2:
         raise BadInput(f"{len(corpora)} corpus to merge; name at least two")
-    parts = [_Part(root, found, tuple(reports_of(root, found))) for root in corpora for found in [read_manifest(root)]]
+    *roots, out = [_local(corpus) for corpus in (*corpora, out)]
+    parts = [_Part(root, found, tuple(reports_of(root, found))) for root in roots for found in [read_manifest(root)]]
     _check_rows(parts)
     _check_licences(parts)
     first = parts[0].manifest
@@ -71,6 +73,14 @@ def merge(corpora: Sequence[Path], out: Path) -> dict[str, Any]:
         write_card(out, content, sorted({author for report in reports for author in report.attributions}))
         folder.write_manifest(content)
     return content
+
+
+def _local(corpus: Location) -> Path:
+    if not isinstance(corpus, Path):
+        raise BadInput(
+            f"{str(corpus)!r} is no local folder, where alone corpora are joined; copy it to this machine first"
+        )
+    return corpus
 
 
 def _check_rows(parts: Sequence[_Part]) -> None:

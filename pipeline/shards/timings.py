@@ -38,13 +38,18 @@ def keep(state: Location, name: str, timings: Timings) -> None:
     write_atomically(state / FOLDER / f"{name}.json", json.dumps(asdict(timings)).encode())
 
 
+def read_timings(corpus: Path) -> dict[str, Timings]:
+    """What was kept, by shard; the planning pass is `PLANNING`."""
+    files = sorted((corpus / ".state" / FOLDER).rglob("*.json"))
+    return {path.stem: Timings(**json.loads(path.read_bytes())) for path in files}
+
+
 def summary_of(corpus: Path) -> Timings | None:
     """What all shards of the last build took together; None where nothing was kept.
 
     Wall-clock seconds add up over workers, so that they are the time that one of them would have taken.
     """
-    files = sorted((corpus / ".state" / FOLDER).rglob("*.json"))
-    kept = {path.stem: Timings(**json.loads(path.read_bytes())) for path in files}
+    kept = read_timings(corpus)
     if not kept:
         return None
     shards = [timings for name, timings in kept.items() if name != PLANNING]

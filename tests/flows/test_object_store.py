@@ -30,25 +30,11 @@ from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
 from pipeline.storage import Location, filesystem, location, outages_told, put_if, read
 from pipeline.validation.contract import validate_corpus
 from schemas.recipe import Recipe
-from tests.flows.commands import ROOT
-from tests.flows.language_builds import build
+from tests.flows.commands import ROOT, run
+from tests.flows.language_builds import SMALL, build
 from tests.s3_server import KEYS, S3Server
 
-RECIPE = Recipe.model_validate(
-    {
-        "name": "stored",
-        "seed": 3,
-        "streams": 4,
-        "streams_per_shard": 2,
-        "mixture": {"natural_hazard": 1, "count_events": 1, "sound_event_qa": 1},
-        "splits": {"train": 1.0},
-        "mixed": 0,
-        "p_history": 0,
-        "p_proactive": 0,
-        "scene": {"duration_s": ["uniform", 8, 12]},
-        "max_quarantined": 1.0,
-    }
-)
+RECIPE = Recipe.model_validate(SMALL | {"name": "stored", "streams": 4})
 IDENTITY = {"recipe_sha256": "a"}
 TRAINER = """
 import json, sys
@@ -154,6 +140,34 @@ def test_a_killed_build_goes_on(stored: UPath, here: Path, tmp_path: Path) -> No
     build(RECIPE, stored / "library", out)
     assert hashes(out) == hashes(here / "corpus")
     assert store.info((out / "data/train-00000-of-00002.parquet").path)["LastModified"] == finished
+
+
+def test_corpora_there_are_compared_and_neither_joined_nor_appended_to(
+    stored: UPath, here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = run(capsys, monkeypatch, "corpus", "diff", here / "corpus", stored / "corpus")
+    rows = str(read_manifest(here / "corpus")["rows"])
+    assert [line.split() for line in compared.out.splitlines() if "rows" in line] == [["rows", rows, rows]]
+    (tmp_path / "recipe.json").write_text(RECIPE.model_dump_json())
+    before = everything(stored / "corpus")
+    for command in (
+        ("corpus", "merge", here / "corpus", stored / "corpus", "--out", tmp_path / "whole"),
+        ("corpus", "merge", here / "corpus", here / "corpus", "--out", stored / "whole"),
+        (
+            "build",
+            tmp_path / "recipe.json",
+            "--library",
+            here / "library",
+            "--out",
+            stored / "corpus",
+            "--mode",
+            "append",
+        ),
+        ("schedule", tmp_path / "recipe.json", "--out", stored / "corpus", "--cron", "0 2 * * *"),
+    ):
+        refused = run(capsys, monkeypatch, *command)
+        assert (refused.status, "s3://" in refused.err, "no local folder" in refused.err) == (2, True, True)
+    assert everything(stored / "corpus") == before
 
 
 def test_a_finished_build_is_looked_up_by_name(stored: UPath, server: S3Server) -> None:

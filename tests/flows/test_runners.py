@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -21,21 +20,9 @@ from pipeline.corpus_build import Workplace
 from pipeline.errors import MissingDependency, WorkerLost
 from schemas.recipe import Recipe
 from tests.flows.commands import ROOT, run
-from tests.flows.language_builds import build, data_of
+from tests.flows.language_builds import SMALL, build, data_of
 
-RECIPE: dict[str, Any] = {
-    "name": "runners",
-    "seed": 3,
-    "streams": 6,
-    "streams_per_shard": 2,
-    "mixture": {"natural_hazard": 1, "count_events": 1, "sound_event_qa": 1},
-    "splits": {"train": 1.0},
-    "mixed": 0,
-    "p_history": 0,
-    "p_proactive": 0,
-    "scene": {"duration_s": ["uniform", 8, 12]},
-    "max_quarantined": 1.0,
-}
+RECIPE = SMALL | {"name": "runners", "streams": 6}
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ def build_here(
     limit: int | None = None,
     past: Past | None = None,
     shards: int | None = None,
+    forked: int = 0,
     **_: Any,
 ) -> Built:
-    """What `build_corpus` does; with `shards` it stops, as if killed, after so many."""
+    """What `build_corpus` does, in this process or in so many `forked` ones; with `shards` it stops, as if killed,
+    after so many."""
     folder, library = CorpusFolder(out.resolve()), Library.open(library_path)
     this_build = identity(recipe, library, limit, past)
     open_tools.cache_clear()
@@ -31,8 +35,12 @@ def build_here(
         workplace = Workplace.prepare(folder, recipe, library_path)
         with workplace.crew(recipe) as crew:
             plan = planned(folder, recipe, library, crew=crew, limit=limit, past=past, on_progress=lambda *_: None)
-        for shard in plan.shards[:shards]:
-            build_shard(workplace, shard.name)
+        names = [(workplace, shard.name) for shard in plan.shards[:shards]]
+        if forked:
+            with multiprocessing.get_context("fork").Pool(forked) as pool:
+                pool.starmap(build_shard, names, chunksize=1)
+        else:
+            list(itertools.starmap(build_shard, names))
         if shards is not None and shards < len(plan.shards):
             raise KeyboardInterrupt
         return Built(out, publish(workplace, recipe, plan, this_build))
