@@ -121,11 +121,13 @@ def build_corpus(
 
 def _missing(workplace: Workplace, plan: Plan) -> list[str]:
     """Shards that are not there yet. Our markers are the ledger, Prefect's records only the display."""
-    reports = workplace.folder.all_finished([shard.name for shard in plan.shards])
-    for shard, report in zip(plan.shards, reports, strict=True):
-        if report is not None:
+    missing: list[str] = []
+    for shard, report in zip(plan.shards, workplace.folder.each_finished(s.name for s in plan.shards), strict=True):
+        if report is None:
+            missing.append(shard.name)
+        else:
             workplace.report_progress(shard.name, shard.streams)
-    return [shard.name for shard, report in zip(plan.shards, reports, strict=True) if report is None]
+    return missing
 
 
 def _run_here(workplace: Workplace, names: list[str], workers: int) -> None:

@@ -280,14 +280,18 @@ def publish(workplace: Workplace, recipe: Recipe, plan: Plan, build_identity: Ma
     Raises:
         StreamAudioError: a shard of the plan is missing; nothing is published.
     """
-    folder, reports = workplace.folder, list[ShardReport]()
-    for shard, report in zip(plan.shards, folder.all_finished([s.name for s in plan.shards]), strict=True):
-        if report is None:
-            raise StreamAudioError(f"shard {shard.name!r} was not built; run the same build again to resume")
-        reports.append(report)
-    rejected = [*plan.rejected, *(q for report in reports for q in report.quarantined)]
+    folder, rejected, authors = workplace.folder, list(plan.rejected), set[str]()
+
+    def reports() -> Iterator[ShardReport]:
+        for shard, report in zip(plan.shards, folder.each_finished(s.name for s in plan.shards), strict=True):
+            if report is None:
+                raise StreamAudioError(f"shard {shard.name!r} was not built; run the same build again to resume")
+            rejected.extend(report.quarantined)
+            authors.update(report.attributions)
+            yield report
+
     content = manifest(
-        reports,
+        reports(),
         rejected,
         recipe=recipe.model_dump(mode="json"),
         identity=build_identity,
@@ -296,7 +300,7 @@ def publish(workplace: Workplace, recipe: Recipe, plan: Plan, build_identity: Ma
         language=workplace.spending(recipe),
     )
     folder.write_quarantine(rejected)
-    write_card(folder.root, content, sorted({a for report in reports for a in report.attributions}))
+    write_card(folder.root, content, sorted(authors))
     folder.write_manifest(content)
     if isinstance(recipe.planner, ModelPlanner):
         keep_measured(recipe.planner, content)

@@ -13,9 +13,10 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ from schemas.row import Row
 FORMAT: Final = 1
 TEXT_ONLY: Final = "text/instructions.jsonl"
 """An instruction corpus as it was given, for training on text alone; where the recipe publishes it."""
+COUNTED: Final = ("abilities", "sub_tasks", "languages", "licences", "sources")
 SPREADS: Final = ("settings", "events", "openings")
 COMMONEST: Final = 20
 """So many of the commonest settings, events and openings stand in the manifest."""
@@ -215,12 +217,15 @@ class CorpusFolder:
         report = _report(json.loads(marker))
         return report if size(self.root / report.file.path) == report.file.bytes else None
 
-    def all_finished(self, names: Sequence[str]) -> list[ShardReport | None]:
-        """`finished` of every name, looked up by name and, in an object store, many at once."""
+    def each_finished(self, names: Iterable[str]) -> Iterator[ShardReport | None]:
+        """`finished` of every name, looked up by name and, in an object store, many at once; few are in memory."""
         if isinstance(self.root, Path):
-            return [self.finished(name) for name in names]
+            yield from map(self.finished, names)
+            return
         with ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="look-up") as pool:
-            return list(pool.map(self.finished, names))
+            rest = iter(names)
+            while some := list(islice(rest, 4 * LOOK_UPS)):
+                yield from pool.map(self.finished, some)
 
     def mark(self, name: str, report: ShardReport) -> None:
         """Record a finished shard; call after the shard itself is in place."""
@@ -272,7 +277,7 @@ def _report(data: dict[str, Any]) -> ShardReport:
 
 
 def manifest(
-    reports: Sequence[ShardReport],
+    reports: Iterable[ShardReport],
     rejected: Sequence[Quarantined],
     *,
     recipe: Mapping[str, Any],
@@ -281,13 +286,29 @@ def manifest(
     text: Mapping[str, Any] | None = None,
     language: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The content of manifest.json from the reports of all shards (in plan order).
+    """The content of manifest.json from the reports of all shards (in plan order), which are gone through once.
 
+    `rejected` is counted after that, and may grow meanwhile.
     `text` lists the file of text-only rows: path, rows, bytes, sha256.
     `language` is what the language model took; it alone may differ between an undisturbed build and a resumed one.
     """
     splits: dict[str, dict[str, Any]] = {}
+    realised = Realised(Recipe.model_validate(recipe))
+    samples = responses = 0
+    counts = {field: Counter[str]() for field in COUNTED}
+    spread = {name: Counter[str]() for name in SPREADS}
+    bars = {name: Counter[str]() for name in MEASURES}
     for report in reports:
+        samples += report.samples
+        responses += report.responses
+        if report.realised:
+            realised.merge(report.realised)
+        for field, total in counts.items():
+            total.update(getattr(report, field))
+        for name, total in spread.items():
+            total.update(report.spread[name])
+        for name, total in bars.items():
+            total.update(report.histograms[name])
         entry = splits.setdefault(report.split, {"rows": 0, "hours": 0.0, "shards": []})
         entry["rows"] += report.file.rows
         entry["hours"] += to_seconds(report.samples) / 3600
@@ -295,23 +316,9 @@ def manifest(
     for entry in splits.values():
         entry["hours"] = round(entry["hours"], 6)
 
-    realised = Realised(Recipe.model_validate(recipe))
-    for report in reports:
-        if report.realised:
-            realised.merge(report.realised)
-
-    chunks = sum(r.samples for r in reports) // CHUNK_SAMPLES
-    responses = sum(r.responses for r in reports)
-    histograms = {
-        name: dict(
-            sorted(sum((Counter(r.histograms[name]) for r in reports), Counter()).items(), key=lambda b: int(b[0]))
-        )
-        for name in MEASURES
-    }
-
-    def total(field: str) -> dict[str, int]:
-        return dict(sorted(sum((Counter(getattr(r, field)) for r in reports), Counter()).items()))
-
+    chunks = samples // CHUNK_SAMPLES
+    histograms = {name: dict(sorted((+bar).items(), key=lambda b: int(b[0]))) for name, bar in bars.items()}
+    totals = {field: dict(sorted((+total).items())) for field, total in counts.items()}
     return {
         "format": FORMAT,
         "recipe": recipe,
@@ -319,16 +326,16 @@ def manifest(
         "identity": dict(identity),
         "versions": dict(versions),
         "splits": splits,
-        "rows": sum(r.file.rows for r in reports),
-        "hours": round(sum(to_seconds(r.samples) for r in reports) / 3600, 6),
+        "rows": sum(entry["rows"] for entry in splits.values()),
+        "hours": round(to_seconds(samples) / 3600, 6),
         "responses": responses,
-        "abilities": total("abilities"),
-        "sub_tasks": total("sub_tasks"),
-        "languages": total("languages"),
-        "licences": total("licences"),
-        "foreground_sources": total("sources"),
+        "abilities": totals["abilities"],
+        "sub_tasks": totals["sub_tasks"],
+        "languages": totals["languages"],
+        "licences": totals["licences"],
+        "foreground_sources": totals["sources"],
         "quarantined": len(rejected),
-        "diversity": {name: _diversity(sum((Counter(r.spread[name]) for r in reports), Counter())) for name in SPREADS},
+        "diversity": {name: _diversity(+total) for name, total in spread.items()},
         "realised": realised.report(),
         "statistics": {
             "silent_chunk_share": round(1 - responses / chunks, 6) if chunks else None,

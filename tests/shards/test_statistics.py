@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib.image
@@ -32,7 +33,7 @@ def report(rows: list[Row], name: str = "train-00000-of-00001") -> ShardReport:
     return ShardReport.of(ShardFile(f"data/{name}.parquet", len(rows), 1, "b"), "train", tally, [])
 
 
-def figures(reports: list[ShardReport]) -> dict:
+def figures(reports: Iterable[ShardReport]) -> dict:
     recipe = {"name": "by-hand", "pretty_name": None}
     return manifest(reports, [], recipe=recipe, identity=IDENTITY, versions={"streamaudio-builder": "1"})
 
@@ -55,8 +56,9 @@ def test_deciles_are_within_a_bar_of_the_true_ones(rows):
 
 
 def test_shards_add_up_to_the_whole(rows):
-    whole, parts = figures([report(rows)]), figures([report(rows[:2]), report(rows[2:])])
-    assert whole["statistics"] == parts["statistics"]
+    whole, parts = figures([report(rows)]), figures(iter([report(rows[:2]), report(rows[2:])]))
+    apart = {key for key in whole if whole[key] != parts[key]}
+    assert apart == {"splits"}, "the shards themselves, and nothing that is counted"
     assert all(sum(bars.values()) == len(rows) for bars in whole["statistics"]["histograms"].values())
     chunks = sum(row.num_chunks for row in rows)
     silent = 1 - sum(len(row.responses) for row in rows) / chunks
