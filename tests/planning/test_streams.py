@@ -308,6 +308,17 @@ def test_an_instrument_is_named_only_where_the_annotation_names_it(caption: str,
     assert (phrase.thing if phrase else None) == thing
 
 
+def test_a_dialogue_has_three_to_fifteen_turns_and_no_subject_twice() -> None:
+    lengths = set[int]()
+    for seed in range(60):
+        (stream,) = plan("multi_turn_dialogue", seed)
+        said = [u.text for u in stream.dialogue]
+        assert len(set(said)) == len(said)
+        lengths.add(len(said))
+    assert min(lengths) == 3
+    assert 9 < max(lengths) <= 15
+
+
 def test_short_and_long_recipes_give_short_and_long_scenes() -> None:
     def foreground_s(seconds: float) -> float:
         recipe = Recipe.model_validate({**ALONE, "scene": {"duration_s": seconds}})

@@ -11,6 +11,8 @@ from pipeline.planning.moves import Move, Say, Script, say
 from pipeline.synthesis.align import words_of
 from schemas.plan import PlannedReply, Speaker, Utterance
 
+SUBJECT_S, MAX_SUBJECTS = 25.0, 3
+"""A conversation takes so long; of so many five rounds each are fifteen."""
 P_HEARD_OUT = 0.4
 """Share of barge-in rounds in which nobody takes the turn: somebody only speaks meanwhile."""
 BARGE_IN_ROUNDS = 2
@@ -35,14 +37,16 @@ def single_turn_qa(task: Task) -> Script:
 
 
 def multi_turn_dialogue(task: Task) -> Script:
-    """3-5 rounds of one conversation, each turn answered at its end."""
-    return Script(conversation(task))
+    """3-15 rounds by one voice, on as many subjects as there is time for, each turn answered at its end."""
+    most = min(max(1, round(task.duration_s / SUBJECT_S)), MAX_SUBJECTS)
+    return Script(conversation(task, 1 + int(task.rng.integers(most))))
 
 
-def conversation(task: Task) -> list[Say]:
-    """One conversation of the bank."""
+def conversation(task: Task, subjects: int = 1) -> list[Say]:
+    """Conversations of the bank, 3-5 rounds each, one after the other."""
     dialogues: Sequence[str] = bank(in_language(task.language, "dialogues"))
-    turns = [turn.split(" | ") for turn in task.pick(dialogues).split(" || ")]
+    drawn = [dialogues[int(i)] for i in task.rng.permutation(len(dialogues))[:subjects]]
+    turns = [turn.split(" | ") for dialogue in drawn for turn in dialogue.split(" || ")]
     return [say(task, said, reply) for said, reply in turns]
 
 
