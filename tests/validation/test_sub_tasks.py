@@ -75,6 +75,15 @@ def test_every_rule_holds_in_chinese(starter: Path, tmp_path: Path) -> None:
     assert [finding for record in rows for finding in found_in(record)] == []
     assert validate_corpus(tmp_path / "corpus", library=starter).by_rule() == {}
 
+    def never_said(row: Record, plan: Record, provenance: Record) -> None:
+        response_text(row, len(row["responses"]) - 1, "桑给巴尔。")
+
+    for sub_task, rule, edit in (
+        ("multiple_choice_qa", "choice-right", another_option),
+        ("history_review", "history-answer", never_said),
+    ):
+        assert any(rule in broken(row, edit) for row in rows if row["sub_task"] == sub_task), rule
+
 
 # -- sessions of several sub-tasks ------------------------------------------------------------------
 
