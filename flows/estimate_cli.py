@@ -27,6 +27,9 @@ def estimate(
     calibrate: Annotated[
         int | None, typer.Option(min=1, help="Build so many streams first, and measure these.")
     ] = None,
+    sound_price: Annotated[
+        float | None, typer.Option(min=0, help="What a service takes for a sound that no clip fits.")
+    ] = None,
     machines: Annotated[int, typer.Option(min=1, help="Machines of the wall time.")] = 1,
     cores: Annotated[int, typer.Option(min=1, help="Cores of each.")] = 8,
 ) -> None:
@@ -40,7 +43,7 @@ def estimate(
 
         Library.open(library)
     if hours is not None or items is not None:
-        _extrapolate(loaded, library, hours, items, measured, calibrate, machines, cores)
+        _extrapolate(loaded, library, hours, items, measured, calibrate, sound_price, machines, cores)
         return
     found = foretell(loaded, limit)
     out.print(
@@ -65,6 +68,7 @@ def _extrapolate(
     items: int | None,
     measured: Path | None,
     calibrate: int | None,
+    sound_price: float | None,
     machines: int,
     cores: int,
 ) -> None:
@@ -92,7 +96,9 @@ def _extrapolate(
         table.add_row(codec, f"{size / 1e12:,.3f}")
     out.print(table)
     language = "no price" if found.language_cost is None else f"{found.language_cost:,.2f} {found.currency}".strip()
-    out.print(f"language model: {language}; sounds to generate, if a service makes them: {found.made_sounds:,.0f}")
+    out.print(f"language model: {language}")
+    made = "no --sound-price" if sound_price is None else f"{found.made_sounds * sound_price:,.2f}"
+    out.print(f"sounds to generate, if a service makes them: {found.made_sounds:,.0f}, {made}")
     wall = found.wall_hours(machines, cores)
     out.print(
         f"wall time on {machines} machines of {cores} cores: {wall:,.1f} h, planning {found.planning_hours:,.1f} h"
@@ -106,4 +112,5 @@ def _calibrate(recipe: Any, library: Path | None, corpus: Path, streams: int) ->
 
     with stages() as on_progress:
         found = find_library(library, recipe.library, on_progress)
-        build_corpus(recipe, found, corpus, limit=streams, on_progress=on_progress)
+        enough = recipe.model_copy(update={"streams": max(streams, recipe.streams)})
+        build_corpus(enough, found, corpus, limit=streams, on_progress=on_progress)

@@ -33,6 +33,7 @@ from pipeline.library.hybrid import TAGS
 from pipeline.library.library import Library
 from pipeline.past import Past
 from pipeline.planning.instructions import Instruction, as_lines, instructions_sha256, load_instructions
+from pipeline.planning.streams import read_texts
 from pipeline.rooms import load_rooms, rooms_sha256
 from pipeline.scene import build_unit
 from pipeline.shards.card import write_card
@@ -105,6 +106,8 @@ def planned(
     done = folder.state / "plan" / "plan.json"
     written = read(done)
     if written is None:
+        # Takes as long for one stream as for a million: no part of what a stream takes.
+        read_texts()
         here, begun = scratch(folder.root) / "plan", Begun.now()
         shards, rejected = plan_corpus(
             recipe, library, here, crew=crew, limit=limit, past=past, on_progress=on_progress
