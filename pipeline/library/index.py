@@ -27,7 +27,7 @@ from pipeline.library.encoders import Encoder
 
 EXACT_UP_TO = 50_000
 """Clips up to which every query looks at all vectors."""
-TRAINED_ON = 48
+TRAINED_ON = 64
 """Vectors per list from which the lists' centres are found."""
 EXACT_SUBSET = 20_000
 """An allowed subset up to this size is searched exactly, whatever the index."""

@@ -214,10 +214,16 @@ def tune(index: Any, queries: NDArray[np.float32], live: NDArray[np.bool_]) -> f
 
 
 def exact_best(index: Any, queries: NDArray[np.float32], live: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The rows of the three best per query, from all lists; shape (queries, 3)."""
-    selector = None if live.all() else faiss.IDSelectorBitmap(np.packbits(live, bitorder="little"))  # pyright: ignore[reportCallIssue]
-    everywhere = faiss.SearchParametersIVF(sel=selector, nprobe=index.nlist)  # pyright: ignore[reportCallIssue]
-    return index.search(queries, 3, params=everywhere)[1]
+    """The rows of the three best per query, of all that are live; shape (queries, 3)."""
+    heap = faiss.ResultHeap(len(queries), 3, keep_max=True)
+    for start in range(0, index.ntotal, _ADD):
+        rows = start + np.flatnonzero(live[start : start + _ADD])
+        if len(rows):
+            block = index.reconstruct_batch(rows)
+            scores, places = faiss.knn(queries, block, min(3, len(rows)), metric=faiss.METRIC_INNER_PRODUCT)
+            heap.add_result(scores, rows[places])
+    heap.finalize()
+    return heap.I
 
 
 def recall_at_3(index: Any, queries: NDArray[np.float32], best: NDArray[np.int64], live: NDArray[np.bool_]) -> float:
