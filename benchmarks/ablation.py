@@ -45,6 +45,8 @@ ARMS = {"full": 92.42, "conditioning off": 85.35, "random clips": 88.51}
 TUNED_ON = 0.15
 """Share of an arm's streams that its threshold is chosen on."""
 RESAMPLES = 200
+Replies = Sequence[Sequence[int]]
+"""Of one probe, per stream."""
 
 
 class Arms(Studio):
@@ -133,13 +135,12 @@ def taught(examples: Built, params: ProbeTraining, seed: int) -> Probe:
     return train(rest, answers=RESPOND, params=params, seed=seed, tune=tune)
 
 
-def interval(probes: Sequence[Probe], examples: Built, figure: str) -> tuple[float, float, float]:
-    """Mean over probes with its 95 % interval: streams and probes drawn again."""
-    replies = [[probe.listen(example.features).replies for example in examples] for probe in probes]
+def interval(replies: Sequence[Replies], examples: Built, figure: str) -> tuple[float, float, float]:
+    """Mean over probes, from what each replied, with its 95 % interval: streams and probes drawn again."""
     draw, values = rng(0, figure, "ablation bootstrap"), list[float]()
     for _ in range(RESAMPLES):
         streams = draw.integers(len(examples), size=len(examples))
-        chosen = draw.integers(len(probes), size=len(probes))
+        chosen = draw.integers(len(replies), size=len(replies))
         values.append(
             float(
                 np.mean(
@@ -174,9 +175,10 @@ def examined(arms: Mapping[str, Sequence[Probe]], tests: Mapping[str, Built]) ->
         print(f"\n{test}: {len(examples)} streams, {hours:.2f} h, {labels} replies due")
         print(f"{'':<20}" + "".join(f"{name.replace('_', ' '):>28}" for name in shown))
         for arm, probes in arms.items():
+            replies = [[probe.listen(example.features).replies for example in examples] for probe in probes]
             line = f"{arm:<20}"
             for name in shown:
-                mean, low, high = interval(probes, examples, name)
+                mean, low, high = interval(replies, examples, name)
                 figures |= {f"{test}: {arm}: {name}": mean, f"{test}: {arm}: {name} low": low}
                 figures[f"{test}: {arm}: {name} high"] = high
                 percent = 1 if name == "false_per_hour" else 100
