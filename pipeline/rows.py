@@ -182,6 +182,7 @@ def _provenance(draft: Draft, unit: Unit, tools: Tools, crew: SceneCrew) -> Prov
         room=None if (room := draft.room) is None else RoomRecord(name=room.name, sha256=room.sha256),
         answers=tuple(_answers(draft)),
         replies=tuple(_replies(draft)),
+        bed_seams=tuple(seam.sample for seam in draft.mix.seams if seam.kind == "tile"),
     )
 
 

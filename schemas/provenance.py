@@ -208,3 +208,5 @@ class Provenance(_Frozen):
     answers: tuple[AnswerRecord, ...] = ()
     replies: tuple[ReplyRecord, ...] = ()
     """Replies somebody speaks into, and whether that cut them."""
+    bed_seams: tuple[int, ...] = ()
+    """Samples where a bed or a noise track joins itself or its next clip, each as it is first heard."""

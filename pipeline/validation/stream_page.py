@@ -97,8 +97,8 @@ def _seams(
 ) -> list[tuple[int, str, float]]:
     """(sample, kind, jump) of every join that the row says the place of.
 
-    "join" and "edge" as composition has them; "cut": conditioning took something out there. Joins of the noise are
-    written down nowhere. A jump of 1 is as smooth as the sound around it.
+    "join", "edge" and "tile" as composition has them; "cut": conditioning took something out there. A jump of 1 is as
+    smooth as the sound around it.
     """
 
     def measured(places: Sequence[tuple[int, SeamKind]], kind: str | None = None) -> list[tuple[int, str, float]]:
@@ -111,7 +111,8 @@ def _seams(
         if record["event"] < len(events)
         for _, _, start in record["spans"][1:]
     ]
-    return sorted([*measured(_places(events, fade)), *measured(cuts, "cut")])
+    tiles: list[tuple[int, SeamKind]] = [(sample, "tile") for sample in (provenance or {}).get("bed_seams", ())]
+    return sorted([*measured(_places(events, fade)), *measured(tiles), *measured(cuts, "cut")])
 
 
 def _places(events: Sequence[Mapping[str, Any]], fade: int) -> list[tuple[int, SeamKind]]:

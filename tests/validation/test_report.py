@@ -345,6 +345,14 @@ def test_seams_are_where_sounds_begin_and_end(tmp_path: Path) -> None:
     assert max(jump for *_, jump in seams) < 1.5
 
 
+def test_where_a_bed_repeats_is_a_seam(tmp_path: Path) -> None:
+    row = make_row(0)
+    provenance = json.loads(row.provenance_json) | {"bed_seams": [24_000, 56_000]}
+    corpus = make_corpus(tmp_path / "c", [row.model_copy(update={"provenance_json": json.dumps(provenance)})])
+    seams = script(write_report(corpus, None).parent / "data" / "0000.js")["seams"]
+    assert [sample for sample, kind, _ in seams if kind == "tile"] == [24_000, 56_000]
+
+
 def test_the_mixture_is_beside_what_was_asked(tmp_path: Path) -> None:
     recipe = {"name": "small", "mixture": {"natural_hazard": 3.0, "count_events": 1.0}}
     text = write_report(make_corpus(tmp_path / "c", [make_row(0)], recipe=recipe), None).read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ function board(stream, detail) {
         detail.heard.length ? [
           h("span", null, cell("missed"), "label missed"), h("span", null, cell("extra"), "reply without a label"),
           h("span", null, cell("false"), "reply in verified silence"), h("span", null, cell("drained"), "not asked about")] : null,
-        detail.seams.length ? h("span", null, h("svg", { class: "cell", viewBox: "0 0 14 14", "aria-hidden": "true" }, h("path", { class: "seam", d: "M7 14V3" })), "seam, as high as it is rough (noise beds apart)") : null,
+        detail.seams.length ? h("span", null, h("svg", { class: "cell", viewBox: "0 0 14 14", "aria-hidden": "true" }, h("path", { class: "seam", d: "M7 14V3" })), "seam, as high as it is rough") : null,
         h("span", null, "underline: an event's real length"))),
       h("div", null,
         h("button", { type: "button", class: "button", "aria-label": "Zoom out", onclick: zoomBy(0.5) }, "\u2212"),
@@ -138,7 +138,7 @@ function decisions(stream, detail, heard) {
 }
 
 function seams(detail) {
-  const kinds = { join: "two sounds join", edge: "a sound starts or ends", cut: "something was taken out" };
+  const kinds = { join: "two sounds join", edge: "a sound starts or ends", cut: "something was taken out", tile: "a bed repeats" };
   const marks = detail.seams.map(([sample, kind, jump]) => {
     const mark = h("div", { class: `seam ${kind}`, title: `${clock(seconds(sample))} ${kinds[kind]}; jump ${number(jump, 2)}, 1 is as smooth as the sound around it` });
     mark.style.left = `${seconds(sample) * shown.scale}px`;
