@@ -55,9 +55,6 @@ from schemas.unit import Unit
 LEDGER = "language.sqlite"
 """What the language model took, in `.state`: one file for all workers and all resumes of a build."""
 PROGRESS_S = 0.2
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-MALLOC = {M_TRIM_THRESHOLD: 8 * 2**20, M_MMAP_THRESHOLD: 8 * 2**20, M_ARENA_MAX: 2}
-"""What is set by mallopt(3) in a worker."""
 VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "faiss-cpu")
 """Packages whose version can change a shard's bytes."""
 
@@ -175,7 +172,6 @@ class Workplace:
 def open_tools(workplace: Workplace) -> Tools:
     """Everything a worker needs, opened once per process, which then computes on one thread."""
     _on_one_thread()
-    _give_memory_back()
     recipe = Recipe.model_validate_json((workplace.folder.state / "recipe.json").read_bytes())
     library = Library.open(local_library(workplace.library_path))
     made = MadeCache.at(recipe.synthesis.cache)
@@ -207,14 +203,13 @@ def _on_one_thread() -> None:
 
 
 def _give_memory_back() -> None:
-    """Return what is freed to the system, so that a row group or a long sound swells a worker for a moment only.
+    """Return what is freed to the system: a shard with long sounds then swells its worker for no longer than it takes.
 
-    Arrow's own pool would keep it, and so would glibc, which raises both thresholds up to 32 MB as it goes.
+    Arrow's pool and glibc would keep it. Done after every array, this would cost a tenth of the time.
     """
-    pa.set_memory_pool(pa.system_memory_pool())
+    pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError, TypeError):  # glibc's alone
-        for option, value in MALLOC.items():
-            ctypes.CDLL(None).mallopt(option, value)
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def build_shard(workplace: Workplace, name: str) -> ShardReport:
@@ -257,6 +252,7 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
     folder.mark(name, report)
     stages = tools.watch.take()
     keep(folder.state, name, begun.timings(file.rows, to_seconds(tally.samples), file.bytes, stages))
+    _give_memory_back()
     return report
 
 
