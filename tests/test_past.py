@@ -95,7 +95,7 @@ def test_a_bag_costs_the_same_whatever_the_size_of_the_library():
         Annotation(f"{i:016x}", f"sound {i}", (f"class {i % 40}",), "sfx", 2.0, None, "silent", None, False)
         for i in range(5000)
     )
-    pool = Pool(annotations, frozenset(), {}, {}, ())
+    pool = Pool(annotations, frozenset(), {}, {}, {})
     bag = _bag(pool, 16, np.random.default_rng(0))
     assert len({a.tags for a in bag}) == 16
     assert _Counted.looked <= 16 * LOOKED_AT
