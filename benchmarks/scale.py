@@ -79,7 +79,8 @@ def main() -> None:
             }
             figures |= {f"{name.replace(' ', '_').lower()}_{key}": round(value, 3) for key, value in row.items()}
             table.add_row(name, f"{wall_s:.1f}", f"{planning_ms:.1f}", f"{shards_ms:.1f}", f"{peak_mb:.0f}", str(files))
-            Console(stderr=True).print(f"{name}: {wall_s:.1f} s")
+            told = f"{planning_ms:.1f} and {shards_ms:.1f} ms a stream, {peak_mb:.0f} MB, {files} files"
+            Console(stderr=True).print(f"{name}: {wall_s:.1f} s, {told}")
     Console().print(table)
     alone = figures[f"{sizes[1]}_streams_wall_s"]
     Console().print(f"2 workers: {alone / figures[f'{sizes[1]}_streams_2_workers_wall_s']:.2f} times as fast as one")
