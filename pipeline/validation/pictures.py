@@ -15,7 +15,7 @@ HOP_SAMPLES = 320
 """20 ms a column: 20 columns per chunk."""
 WINDOW_SAMPLES = 640
 FFT_SAMPLES = 1024
-COLUMNS_AT_ONCE = 1000
+COLUMNS_AT_ONCE = 200
 """Of a spectrogram, to bound memory."""
 MELS = 80
 RANGE_DB = 80.0
@@ -72,10 +72,13 @@ def thumbnail(db: np.ndarray) -> np.ndarray:
 
 def png(db: np.ndarray) -> bytes:
     """A picture of `log_mel`'s result, one pixel a value; its quiet tenth is dark."""
+    from matplotlib import colormaps
     from matplotlib.image import imsave
 
+    dark = float(np.percentile(db, 10)) - 3
+    shades = np.clip(db * np.float32(-255 / dark) + 255, 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
-    imsave(buffer, db, cmap="magma", vmin=float(np.percentile(db, 10)) - 3, vmax=0, format="png")
+    imsave(buffer, colormaps["magma"](np.arange(256), bytes=True)[shades], format="png")
     return buffer.getvalue()
 
 
