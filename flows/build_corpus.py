@@ -44,7 +44,7 @@ class Runner:
 
     address: str | None = None
     gpus: float = 0.0
-    """Share of a GPU for each worker; for recipes whose generators or checks run on one."""
+    """Share of one for making the sounds of a shard; 0 where the recipe's generators and listeners need none."""
 
 
 @dataclass(frozen=True, slots=True)

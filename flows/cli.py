@@ -171,7 +171,10 @@ def build(
         str | None, typer.Option(metavar="HOST:PORT", help="Ray cluster, or auto; without it Ray on this machine.")
     ] = None,
     gpus: Annotated[
-        float, typer.Option(min=0, max=8, help="Share of a GPU that each Ray worker asks for, such as 0.25.")
+        float,
+        typer.Option(
+            min=0, max=8, help="Share of a GPU for making a shard's sounds on Ray, such as 0.25; the rest runs on CPUs."
+        ),
     ] = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Build only so many streams.")] = None,
     replay_only: Annotated[

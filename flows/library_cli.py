@@ -107,7 +107,7 @@ def library_synthesize(
         filled = fill(
             library,
             loaded,
-            open_generators(loaded.synthesis),
+            open_generators(loaded.synthesis, made),
             captioner,
             per_kind=per_kind,
             on_progress=lambda done, total: on_progress("generated", done, total),

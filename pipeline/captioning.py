@@ -39,13 +39,15 @@ def open_captioner(recipe: Recipe, library: Library, made: MadeCache, ledger: Pa
     params = recipe.captions
     if isinstance(params, ClapTags):
         if params.checkpoint is not None:
-            return ClapCaptioner(params, encoders.fit("clap", [], params.checkpoint, params.tokenizer), ontology())
+            return ClapCaptioner(
+                params, encoders.fit("clap", [], params.checkpoint, params.tokenizer), ontology(), made
+            )
         if "clap" not in library.info()["indexes"]:
             raise BadInput(
                 f"captions of kind 'clap' need an encoder, and library {str(library.path)!r} has no CLAP index; "
                 "name captions.checkpoint or run `streamaudio library index LIB --encoder clap`"
             )
-        return ClapCaptioner(params, library.index("clap").encoder, ontology())
+        return ClapCaptioner(params, library.index("clap").encoder, ontology(), made)
     if isinstance(params, ChatCaptions):
         # The openai package takes a second to import, and most builds need none of it.
         from pipeline.language.bridge import Bridge

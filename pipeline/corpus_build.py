@@ -35,7 +35,7 @@ from pipeline.past import Past
 from pipeline.planning.instructions import Instruction, as_lines, instructions_sha256, load_instructions
 from pipeline.planning.streams import read_texts
 from pipeline.rooms import load_rooms, rooms_sha256
-from pipeline.scene import build_unit
+from pipeline.scene import build_unit, generate_unit
 from pipeline.shards.card import write_card
 from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, Quarantined, ShardReport, Tally, manifest
 from pipeline.shards.realised import Realised
@@ -183,8 +183,9 @@ def open_tools(workplace: Workplace) -> Tools:
         speech=open_speech(recipe.speech, made),
         check_speech=open_check(recipe.asr, made),
         condition=Conditioner(recipe.conditioning, library.conditioned),
-        generators=open_generators(recipe.synthesis, library.conditioned),
+        generators=open_generators(recipe.synthesis, made, library.conditioned),
         captioner=open_captioner(recipe, library, made, workplace.ledger),
+        made=made,
         crew=workplace.crew(recipe),
         rooms=load_rooms(recipe.composition.room_ir),
     )
@@ -212,13 +213,38 @@ def _give_memory_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def build_shard(workplace: Workplace, name: str) -> ShardReport:
-    """Build one shard, write it, mark it; returns at once where it is already there."""
+def generate_shard(workplace: Workplace, name: str) -> dict[str, bytes]:
+    """Have all that a shard needs made by the recipe's generators, voices, captioner and speech check.
+
+    `build_shard` then takes it from their cache and asks none of their models. Returns that cache's files, for a
+    machine that does not share it; some 0.3 MB for 10 s of sound.
+    """
+    folder = workplace.folder
+    if folder.finished(name) is not None:
+        return {}
+    tools = open_tools(workplace)
+
+    def generate(unit: Unit) -> None:
+        with contextlib.suppress(SceneRejected):  # It will be again, and told, when it is built.
+            generate_unit(unit, tools)
+
+    with _units(folder, name) as units, tools.made.noted() as keys:
+        for _ in in_order(generate, units, threads=_threads(tools)):
+            pass
+    return tools.made.files(keys)
+
+
+def build_shard(workplace: Workplace, name: str, made: Mapping[str, bytes] | None = None) -> ShardReport:
+    """Build one shard, write it, mark it; returns at once where it is already there.
+
+    `made` is what `generate_shard` returned, perhaps elsewhere.
+    """
     folder = workplace.folder
     before = folder.finished(name)
     if before is not None:
         return before
     tools = open_tools(workplace)
+    tools.made.take(made or {})
     begun = Begun.now()
     tools.watch.take()
     tally, realised, quarantined = Tally(), Realised(tools.recipe), list[Quarantined]()
@@ -229,10 +255,9 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
         except SceneRejected as rejected:
             return unit, rejected
 
-    def rows() -> Iterator[Row]:
+    def rows(units: Iterator[Unit]) -> Iterator[Row]:
         done, reported = 0, -math.inf
-        threads = tools.crew.threads if tools.crew.takes("verifier", "scene_check", "auditor") else 0
-        for unit, built in in_order(build, read_units(units), threads=threads):
+        for unit, built in in_order(build, units, threads=_threads(tools)):
             done += len(unit.streams)
             if isinstance(built, SceneRejected):
                 quarantined.extend(_rejected(unit, built))
@@ -246,14 +271,26 @@ def build_shard(workplace: Workplace, name: str) -> ShardReport:
                 reported = time.monotonic()
         workplace.report_progress(name, done)
 
-    with local_file(folder.state / units_file(Path("plan"), name).as_posix()) as units:
-        file = write_shard(folder.root, f"data/{name}.parquet", rows())
+    with _units(folder, name) as units:
+        file = write_shard(folder.root, f"data/{name}.parquet", rows(units))
     report = ShardReport.of(file, name.rsplit("-", 3)[0], tally, quarantined, realised.state())
     folder.mark(name, report)
     stages = tools.watch.take()
     keep(folder.state, name, begun.timings(file.rows, to_seconds(tally.samples), file.bytes, stages))
     _give_memory_back()
     return report
+
+
+def _threads(tools: Tools) -> int:
+    """For scenes at a time; none where no language model is waited for."""
+    return tools.crew.threads if tools.crew.takes("verifier", "scene_check", "auditor") else 0
+
+
+@contextlib.contextmanager
+def _units(folder: CorpusFolder, name: str) -> Iterator[Iterator[Unit]]:
+    """What the plan has for a shard."""
+    with local_file(folder.state / units_file(Path("plan"), name).as_posix()) as file:
+        yield read_units(file)
 
 
 def _rejected(unit: Unit, rejection: SceneRejected) -> Iterator[Quarantined]:

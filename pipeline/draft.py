@@ -24,6 +24,7 @@ from pipeline.speaking import (
 from pipeline.stopwatch import Stopwatch
 from pipeline.synthesis.asr import SpeechCheck
 from pipeline.synthesis.generators import SoundGenerator
+from pipeline.synthesis.made import MadeCache
 from pipeline.synthesis.speech import SpeechEngine
 from schemas.plan import Step, StreamPlan
 from schemas.recipe import GroundingParams, Recipe
@@ -45,6 +46,8 @@ class Tools:
     condition: Conditioner
     generators: tuple[SoundGenerator, ...]
     captioner: Captioner
+    made: MadeCache
+    """Where generated sounds, served speech and what was heard in either are kept."""
     crew: Crew
     rooms: tuple[Room, ...] = ()
     watch: Stopwatch = field(default_factory=Stopwatch)

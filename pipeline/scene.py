@@ -90,6 +90,25 @@ def build_unit(unit: Unit, tools: Tools) -> tuple[Row, ...]:
         raise rejection(rejected) from None
 
 
+def generate_unit(unit: Unit, tools: Tools) -> None:
+    """Ask for every sound, utterance and caption of a unit, so that `build_unit` finds them all in their cache.
+
+    Raises:
+        SceneRejected, EndpointDown, BudgetReached, ReplyMissing: as `build_unit`.
+    """
+    crew = tools.crew.scene(unit.streams[0].id)
+    try:
+        if tools.crew.takes("scene_check"):
+            # Which may send the scene back, and another try needs other sounds.
+            _checked(unit, tools, crew)
+            return
+        _grounded(unit, tools, crew)
+        for stream in unit.streams:
+            _spoken(stream, unit, tools)
+    except ReplyRejected as rejected:
+        raise rejection(rejected) from None
+
+
 def _checked(unit: Unit, tools: Tools, crew: SceneCrew) -> list[Arranged]:
     """The unit's streams, grounded and placed; a scene that the last check turns down is grounded once more."""
     streams = _arrange(unit, _grounded(unit, tools, crew), tools)
@@ -133,10 +152,8 @@ def _heard(part: Part, timeline: Timeline) -> dict[str, Any]:
 def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -> list[Arranged]:
     arranged: list[Arranged] = []
     for stream, found in zip(unit.streams, grounded, strict=True):
-        draw = rng(unit.seed, 0, "speech")
-        speech, check = tools.speech, tools.check_speech
         with tools.watch("speaking"):
-            spoken = speak_dialogue(stream.plan, speech, check, tools.recipe.speech, draw, tools.library)
+            spoken = _spoken(stream, unit, tools)
         with tools.watch("conditioning"):
             parts = _parts(stream.plan, found, spoken, tools)
         with tools.watch("composition"):
@@ -144,6 +161,11 @@ def _arrange(unit: Unit, grounded: Sequence[Sequence[Grounded]], tools: Tools) -
             layout = lay_out(elements, params=tools.recipe.composition, rng=rng(unit.seed, 0, "layout"))
         arranged.append(Arranged(stream, parts, layout))
     return arranged
+
+
+def _spoken(stream: PlannedStream, unit: Unit, tools: Tools) -> list[Spoken]:
+    draw = rng(unit.seed, 0, "speech")
+    return speak_dialogue(stream.plan, tools.speech, tools.check_speech, tools.recipe.speech, draw, tools.library)
 
 
 def _draft(arranged: Arranged, unit: Unit, tools: Tools) -> Draft:

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 from typing import Any, Protocol
 
@@ -53,24 +54,37 @@ class SharedSpace(Protocol):
 class ClapCaptioner:
     """Zero-shot tags (Wu et al. 2023): the sounds of the ontology that lie nearest, with the paper's text template."""
 
-    def __init__(self, params: ClapTags, space: SharedSpace, ontology: Sequence[str]) -> None:
-        self._params, self._space = params, space
+    def __init__(self, params: ClapTags, space: SharedSpace, ontology: Sequence[str], cache: MadeCache) -> None:
+        self._params, self._space, self._cache = params, space, cache
         self._tags = tuple(ontology)
-        self._texts = space.embed_texts([f"This is a sound of {tag.lower()}." for tag in self._tags])
         checkpoint = str(space.identity().get("checkpoint_sha256", ""))[:12]
         self._by = f"clap/{checkpoint or '1'}"
 
     def __call__(self, samples: np.ndarray) -> Description | None:
-        """The best tag, and others of `top` that are nearly as good."""
+        """The best tag, and others of `top` that are nearly as good. The same sound is listened to once."""
+        request = {
+            "what": "tags",
+            "by": self._by,
+            "tags": self._tags,
+            "top": self._params.top,
+            "margin": self._params.margin,
+            "samples": _sha256(samples),
+        }
+        tags = self._cache.once(request, lambda: Made(None, {"tags": self._nearest(samples)})).facts["tags"]
+        return Description(", ".join(tag.lower() for tag in tags), tuple(tags), self._by)
 
+    @cached_property
+    def _texts(self) -> np.ndarray:
+        return self._space.embed_texts([f"This is a sound of {tag.lower()}." for tag in self._tags])
+
+    def _nearest(self, samples: np.ndarray) -> list[str]:
         def read(_clip: object, rate: int = SAMPLE_RATE) -> np.ndarray:
             common = gcd(rate, SAMPLE_RATE)
             return resample_poly(samples, rate // common, SAMPLE_RATE // common).astype(np.float32)
 
         scores = self._texts @ self._space.embed_clips([None], read)[0]
         order = np.argsort(-scores, kind="stable")[: self._params.top]
-        tags = tuple(self._tags[i] for i in order if scores[i] >= scores[order[0]] - self._params.margin)
-        return Description(", ".join(tag.lower() for tag in tags), tags, self._by)
+        return [self._tags[i] for i in order if scores[i] >= scores[order[0]] - self._params.margin]
 
 
 class Chat(Protocol):
@@ -103,7 +117,7 @@ class ChatCaptioner:
             "what": "caption",
             "by": [self._params.model, self._prompt.sha256],
             "tags": sorted(self._by_name),
-            "samples": hashlib.sha256(np.ascontiguousarray(samples, np.float32).tobytes()).hexdigest(),
+            "samples": _sha256(samples),
         }
         facts = self._cache.once(request, lambda: Made(None, self._heard(samples))).facts
         if not facts:
@@ -128,6 +142,10 @@ class ChatCaptioner:
         unknown = [tag for tag in reply.tags if tag.lower() not in self._by_name]
         if unknown:
             raise ValueError(f"tags has {unknown[0]!r}, which is not in the ontology: choose from the list")
+
+
+def _sha256(samples: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(samples, np.float32).tobytes()).hexdigest()
 
 
 def no_captioner(samples: np.ndarray) -> Description | None:

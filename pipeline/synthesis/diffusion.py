@@ -113,7 +113,7 @@ class Diffusion:
                 return model.eval(), AutoProcessor.from_pretrained(p.model, **options)
             model.set_progress_bar_config(disable=True)
             return model
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             told = " ".join(str(error).split())[:300]
             raise BadInput(
                 f"model {p.model!r} cannot be loaded as {p.pipeline} from safetensors: {told}; give a folder in the "

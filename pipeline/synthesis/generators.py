@@ -188,15 +188,16 @@ class CachedGenerator:
         raise AssertionError
 
 
-def open_generators(params: recipe.SynthesisParams, kept: Renderings | None = None) -> tuple[SoundGenerator, ...]:
+def open_generators(
+    params: recipe.SynthesisParams, cache: MadeCache, kept: Renderings | None = None
+) -> tuple[SoundGenerator, ...]:
     """The recipe's generators in its order; keys are read and programs looked for now, models loaded at first use.
 
-    `kept` saves the embedded synthesizer's renderings for later ones.
+    `cache` keeps what costs something, `kept` the embedded synthesizer's renderings for later ones.
 
     Raises:
         BadInput, MissingDependency: a key cannot be one, a program or package is not there.
     """
-    cache = MadeCache.at(params.cache)
     return tuple(_open(generator, cache, kept) for generator in params.generators)
 
 

@@ -6,11 +6,12 @@ stands: a rebuild takes it from here, pays nothing and gives the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class MadeCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._noted: set[str] | None = None
 
     @staticmethod
     def at(folder: str | None) -> MadeCache:
@@ -49,7 +51,9 @@ class MadeCache:
         Whoever comes second waits; an error is not kept.
         """
         key = hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-        path = self._folder / key[:2] / f"{key}.safetensors"
+        path = self._path(key)
+        if self._noted is not None:
+            self._noted.add(key)
         if (found := _read(path)) is not None:
             return found
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +66,29 @@ class MadeCache:
         kept = _read(path)
         assert kept is not None
         return kept
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[set[str]]:
+        """The keys of all that is asked for meanwhile, by threads too."""
+        self._noted = set[str]()
+        try:
+            yield self._noted
+        finally:
+            self._noted = None
+
+    def files(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """What is kept under these keys, for the cache of another machine; what is not there is left out."""
+        return {key: self._path(key).read_bytes() for key in sorted(keys) if self._path(key).is_file()}
+
+    def take(self, files: Mapping[str, bytes]) -> None:
+        """Keep what another cache gave; what is here already stands."""
+        for key, content in files.items():
+            if not self._path(key).is_file():
+                self._path(key).parent.mkdir(parents=True, exist_ok=True)
+                _place(self._path(key), content)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.safetensors"
 
 
 def _read(path: Path) -> Made | None:
@@ -78,10 +105,14 @@ def _write(path: Path, made: Made, request: Mapping[str, Any]) -> None:
     samples = np.zeros(0, np.float32) if made.samples is None else made.samples
     pcm = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     metadata = {"facts": json.dumps(made.facts), "request": json.dumps(request, ensure_ascii=False)}
+    _place(path, save({"samples": pcm}, metadata=metadata))
+
+
+def _place(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(save({"samples": pcm}, metadata=metadata))
+            file.write(content)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,13 @@ def recipe_for(
 
 
 def build(
-    recipe: Recipe, library_path: Location, out: Location, *, replay_only: bool = False, limit: int | None = None
+    recipe: Recipe,
+    library_path: Location,
+    out: Location,
+    *,
+    replay_only: bool = False,
+    limit: int | None = None,
+    made: Mapping[str, bytes] | None = None,
 ) -> dict[str, Any]:
     """What `flows.build_corpus` does, in this process."""
     folder, library = CorpusFolder(out), Library.open(local_library(library_path))
@@ -113,7 +119,7 @@ def build(
             plan = planned(folder, recipe, library, crew=crew, limit=limit, on_progress=lambda done, total: None)
         try:
             for shard in plan.shards:
-                build_shard(workplace, shard.name)
+                build_shard(workplace, shard.name, made)
         finally:
             open_tools(workplace).crew.__exit__()
         return publish(workplace, recipe, plan, this_build)

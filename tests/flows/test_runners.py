@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -10,14 +11,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from flows import on_ray
 from flows.build_corpus import Runner, build_corpus
 from flows.on_ray import build_on_ray
 from pipeline.corpus_build import Workplace
-from pipeline.errors import MissingDependency, WorkerLost
+from pipeline.errors import BadInput, MissingDependency, WorkerLost
 from schemas.recipe import Recipe
 from tests.flows.commands import ROOT, run
 from tests.flows.language_builds import SMALL, build, data_of
@@ -67,6 +70,51 @@ def test_a_shard_whose_ray_worker_was_killed_is_built_again(starter, tmp_path, u
     threading.Thread(target=kill_a_worker, args=(out, b"ray::build-shard"), daemon=True).start()
     build_corpus(Recipe.model_validate(RECIPE), starter, out, workers=2, runner=Runner())
     assert data_of(out) == undisturbed
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray counts a GPU that is not there."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed; it comes with the extra ray")
+    monkeypatch.setattr(ray, "init", functools.partial(ray.init, num_gpus=1))
+
+
+@pytest.mark.slow
+def test_the_gpu_makes_one_shards_sounds_while_another_shard_is_built_without_one(tmp_path, monkeypatch, one_gpu):
+    def gpu() -> str:
+        return os.environ.get("CUDA_VISIBLE_DEVICES", "")
+
+    def generate(workplace: Workplace, name: str) -> dict[str, bytes]:
+        # The only GPU is held until the first shard is there.
+        while name == "b" and not (tmp_path / "a").exists():
+            time.sleep(0.02)
+        return {name: gpu().encode()}
+
+    def build(workplace: Workplace, name: str, made: dict[str, bytes]) -> object:
+        (tmp_path / name).write_text(f"{made[name].decode()} and {gpu()!r}")
+        return SimpleNamespace(file=SimpleNamespace(rows=1), quarantined=())
+
+    monkeypatch.setattr(on_ray, "generate_shard", generate)
+    monkeypatch.setattr(on_ray, "build_shard", build)
+    build_on_ray(Workplace(tmp_path, tmp_path), ["a", "b"], workers=1, address=None, gpus=1)
+    assert {name: (tmp_path / name).read_text() for name in "ab"} == dict.fromkeys("ab", "0 and ''")
+
+
+@pytest.mark.slow
+def test_shards_whose_sounds_a_gpu_makes_are_the_same(starter, tmp_path, one_gpu, undisturbed):
+    out = tmp_path / "corpus"
+    build_corpus(Recipe.model_validate(RECIPE), starter, out, workers=2, runner=Runner(gpus=0.5))
+    assert data_of(out) == undisturbed
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_on_the_gpu_ends_the_build_with_its_own_error(tmp_path, monkeypatch, one_gpu):
+    def generate(workplace: Workplace, name: str) -> dict[str, bytes]:
+        raise BadInput("no such model")
+
+    monkeypatch.setattr(on_ray, "generate_shard", generate)
+    with pytest.raises(BadInput, match="no such model"):
+        build_on_ray(Workplace(tmp_path, tmp_path), ["a", "b"], workers=1, address=None, gpus=1)
 
 
 @pytest.mark.slow

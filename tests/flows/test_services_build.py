@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.corpus_build import Workplace, generate_shard, open_tools
+from pipeline.shards.corpus import CorpusFolder
 from pipeline.validation.contract import validate_corpus
 from schemas.provenance import Provenance
 from schemas.recipe import Recipe
@@ -91,9 +93,18 @@ def test_generation_captions_and_speech_together_every_choice_in_the_row(tmp_pat
     ]
     assert {(s.words_estimated, s.asr_check, s.follows) for s in speech} == {(True, "not_run", ("rate",))}
 
-    # The servers are gone and have moved: a rebuild asks nobody and gives the same bytes.
+    # The servers are gone and have moved: a rebuild asks nobody and gives the same bytes, also where all that was made
+    # is taken from the cache of another machine.
     nowhere = "http://127.0.0.1:9/v1"
-    build(recipe(tmp_path, **keys, **services(tmp_path, nowhere, nowhere, nowhere)), library, tmp_path / "again")
+    moved = recipe(tmp_path, **keys, **services(tmp_path, nowhere, nowhere, nowhere))
+    (name,) = data_of(tmp_path / "corpus")
+    folder = CorpusFolder(tmp_path / "corpus")
+    (folder.state / "shards" / name).with_suffix(".json").unlink()
+    open_tools.cache_clear()
+    made = generate_shard(Workplace.prepare(folder, moved, library), name.removesuffix(".parquet"))
+    assert made.keys() == {path.stem for path in (tmp_path / "made").rglob("*.safetensors")}
+    elsewhere = {"synthesis": moved.synthesis.model_copy(update={"cache": str(tmp_path / "elsewhere")})}
+    build(moved.model_copy(update=elsewhere), library, tmp_path / "again", made=made)
     assert data_of(tmp_path / "again") == data_of(tmp_path / "corpus")
 
 

@@ -39,9 +39,11 @@ class Space:
         return (vector / np.linalg.norm(vector))[None]
 
 
-def test_the_nearest_tags_are_given_and_the_sound_arrives_at_the_encoders_rate():
+def test_the_nearest_tags_are_given_once_and_the_sound_arrives_at_the_encoders_rate(tmp_path):
     space = Space({"Glass": 1.0, "Shatter": 0.98, "Rain": 0.3})
-    found = ClapCaptioner(ClapTags(top=3, margin=0.05), space, TAGS)(SAMPLES)
+    listen = ClapCaptioner(ClapTags(top=3, margin=0.05), space, TAGS, MadeCache(tmp_path))
+    found, again = listen(SAMPLES), listen(SAMPLES)
+    assert found == again
     assert found is not None
     assert (found.caption, found.tags) == ("glass, shatter", ("Glass", "Shatter"))
     assert found.by == "clap/abcdef012345"

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import BadInput, EndpointDown, MissingDependency
 from pipeline.synthesis.generators import Generated, Wish, open_generators
+from pipeline.synthesis.made import MadeCache
 from schemas.sound_services import Command, Diffusers, ElevenLabs, Procedural, SynthesisParams
 from tests.sound_server import Reply, SoundServer, error, wav
 
@@ -20,7 +21,7 @@ def _key(monkeypatch):
 
 
 def opened(tmp_path, params):
-    (generator,) = open_generators(SynthesisParams(generators=(params,), cache=str(tmp_path / "made")))
+    (generator,) = open_generators(SynthesisParams(generators=(params,)), MadeCache(tmp_path / "made"))
     return generator
 
 
