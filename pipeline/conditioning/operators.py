@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.conditioning.stft import BANDS, HOP, ROWS, Analysis
+from pipeline.conditioning.stft import HOP, ROWS, TINY, Analysis
 from schemas.conditioning import TfjpParams
 
 FRAME_MS = 20
@@ -24,7 +24,6 @@ _STEADY = 0.42
 # A pure tone between two bands has log(2) / log(20) = 0.23.
 _LEAST_ENTROPY = 0.1
 _AT_REST = 1e-4
-_TINY = np.float32(1e-20)
 
 
 def _ratio(decibels: float) -> float:
@@ -55,9 +54,15 @@ def silence_cut(energy: np.ndarray, params: TfjpParams, *, unit: int = 1) -> np.
     tau = params.tau_ms // FRAME_MS
     kept = np.arange(len(energy))
     while len(kept):
-        runs = silent_runs(silence_gate(energy[kept], params))
+        silent = silence_gate(energy, params)
+        if np.count_nonzero(silent) + _REACH <= tau:
+            break
+        runs = silent_runs(silent)
+        runs = runs[runs[:, 1] - runs[:, 0] + _REACH > tau].tolist()
+        if not runs:
+            break
         keep = np.ones(len(kept), bool)
-        for start, stop in runs[runs[:, 1] - runs[:, 0] + _REACH > tau]:
+        for start, stop in runs:
             surplus = -(-(stop - start + _REACH - tau) // unit) * unit
             if start == 0:
                 first = 0
@@ -66,9 +71,7 @@ def silence_cut(energy: np.ndarray, params: TfjpParams, *, unit: int = 1) -> np.
             else:
                 first = start + (stop - start - surplus + 1) // 2
             keep[first : first + surplus] = False
-        if keep.all():
-            break
-        kept = kept[keep]
+        kept, energy = kept[keep], energy[keep]
     return kept
 
 
@@ -97,15 +100,17 @@ def noise_profile(analysis: Analysis, rows: np.ndarray, params: TfjpParams) -> n
     """
     energy = analysis.energy[rows]
     quiet = _quietest(energy, params)
-    if not len(quiet) or energy[quiet].mean() <= energy.max() * _ratio(-params.range_db):
+    count = len(quiet)
+    if not count or energy[quiet].sum() <= count * energy.max() * _ratio(-params.range_db):
         return None
     quiet = rows[quiet]
     frames = analysis.power[quiet]
-    noise = frames.mean(axis=0)
-    if np.exp(np.log(frames + _TINY).mean(axis=0)).sum() < _STEADY * noise.sum():
+    noise = frames.sum(axis=0) / np.float32(count)
+    if np.exp(np.log(frames + TINY).sum(axis=0) / np.float32(count)).sum() < _STEADY * noise.sum():
         return None
-    margin = analysis.bands[quiet].mean(axis=0) * _ratio(params.noise_margin_db)
-    return noise if (analysis.bands[rows[_loudest(energy)]].mean(axis=0) > margin).any() else None
+    loud = rows[_loudest(energy)]
+    margin = analysis.bands[quiet].sum(axis=0) * (len(loud) / count * _ratio(params.noise_margin_db))
+    return noise if (analysis.bands[loud].sum(axis=0) > margin).any() else None
 
 
 def _quietest(energy: np.ndarray, params: TfjpParams) -> np.ndarray:
@@ -158,7 +163,7 @@ def _gate(smooth: np.ndarray, noise: np.ndarray, params: TfjpParams) -> np.ndarr
     """Power gains for the power summed over 3 frames."""
     # At (1 + gamma) times the noise, where the gate closes, subtraction leaves this much.
     closing = np.float32(1 / (1 + params.gamma))
-    left = smooth + _TINY
+    left = smooth + TINY
     left[:, 1:] += smooth[:, :-1]
     left[:, :-1] += smooth[:, 1:]
     np.maximum(left, noise, out=left)  # keeps the quotient finite; the gate is closed there anyway
@@ -168,16 +173,12 @@ def _gate(smooth: np.ndarray, noise: np.ndarray, params: TfjpParams) -> np.ndarr
     return np.maximum(left, np.float32(_ratio(params.noise_gain_db)), out=left)
 
 
-def core_locate(energy: np.ndarray, bands: np.ndarray, params: TfjpParams) -> tuple[int, int]:
+def core_locate(energy: np.ndarray, entropy: np.ndarray, params: TfjpParams) -> tuple[int, int]:
     """Half-open span of frames that maximises normalised energy over spectral entropy.
 
-    A frame scores its energy relative to the loudest, over its spectral entropy (of 400 Hz bands, relative to a flat
-    spectrum's), less what a flat spectrum scores at `range_db` under the loudest; the span is the one of the largest
+    A frame scores its energy relative to the loudest, over its spectral entropy (as in Analysis), less what a flat spectrum scores at `range_db` under the loudest; the span is the one of the largest
     sum. Both terms are the frame's own, so a clip cut to its core is its core.
     """
-    share = bands + _TINY
-    share /= share.sum(axis=1, keepdims=True)
-    entropy = (share * np.log(share)).sum(axis=1) / -np.log(BANDS)
     score = energy / energy.max() / np.maximum(entropy, _LEAST_ENTROPY)
     total = np.zeros(len(score) + 1)
     np.cumsum(score - _ratio(-params.range_db), out=total[1:])
@@ -220,7 +221,8 @@ def spec_smooth(samples: np.ndarray, params: TfjpParams) -> np.ndarray:
     rest = max(1, length // 20)
     for direction in (1, -1):
         end = np.abs(samples[::direction][:length])
-        if end[:rest].max(initial=0) > max(0.01 * end.max(initial=0), _AT_REST):
+        most = end[:rest].max(initial=0)
+        if most > _AT_REST and most > 0.01 * end.max():
             tapered = samples.copy() if tapered is samples else tapered
             tapered[::direction][:length] *= _rise(length)
     return tapered

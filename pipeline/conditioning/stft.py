@@ -25,6 +25,9 @@ WINDOW = 2 * HOP
 BINS = WINDOW // 2 + 1
 BANDS = 20
 _PAD = HOP + HOP // 2
+TINY = np.float32(1e-20)
+_EACH_BAND = np.ones(BANDS, np.float32)
+_PER_FLAT = np.float32(1 / np.log(BANDS))
 # Rows worked on at once: small enough for the cache, and it bounds the temporaries of a long clip.
 ROWS = 512
 
@@ -55,16 +58,23 @@ class Analysis:
     """What the operators look at, one row per frame, float32.
 
     `power` (rows, BINS) is the squared magnitude; `energy` (rows,) the windowed mean square, 10 * log10 of it is dBFS;
-    `bands` (rows, BANDS) its share in bands of 400 Hz, the zeroth bin left out.
+    `bands` (rows, BANDS) its share in bands of 400 Hz, the zeroth bin left out; `entropy` (rows,) the spectral entropy
+    over these bands, relative to that of a flat spectrum, 0 to 1.
     """
 
     power: np.ndarray
     energy: np.ndarray
     bands: np.ndarray
+    entropy: np.ndarray
 
     def rows(self, index: np.ndarray) -> Analysis:
-        """The rows `index` alone."""
-        return Analysis(self.power[index], self.energy[index], self.bands[index])
+        """A copy of the rows `index`."""
+        return Analysis(self.power[index], self.energy[index], self.bands[index], self.entropy[index])
+
+    def put(self, index: np.ndarray, other: Analysis) -> None:
+        """Replace the rows `index` by those of `other`."""
+        self.power[index], self.energy[index] = other.power, other.energy
+        self.bands[index], self.entropy[index] = other.bands, other.entropy
 
 
 def analyse(power: np.ndarray) -> Analysis:
@@ -72,7 +82,12 @@ def analyse(power: np.ndarray) -> Analysis:
     import torch
 
     features = (torch.from_numpy(power) @ _features()).numpy()
-    return Analysis(power, features[:, BANDS].copy(), features[:, :BANDS])
+    bands = features[:, :BANDS]
+    # Of the shares b / sum(b), written so that nothing is divided per band.
+    heard = bands + TINY
+    whole = heard @ _EACH_BAND
+    entropy = (np.log(whole) - (heard * np.log(heard)) @ _EACH_BAND / whole) * _PER_FLAT
+    return Analysis(power, features[:, BANDS].copy(), bands, entropy)
 
 
 def power_of(spectrum: np.ndarray) -> np.ndarray:
@@ -114,11 +129,14 @@ def istft(spectrum: np.ndarray, length: int) -> np.ndarray:
     import torch
 
     rows = len(spectrum)
-    padded = np.zeros((rows + 1, HOP), np.float32)
+    padded = np.empty((rows + 1, HOP), np.float32)
+    before = np.float32(0)
     for row in range(0, rows, ROWS):
         frames = torch.fft.irfft(torch.from_numpy(spectrum[row : row + ROWS]), n=WINDOW).mul_(_root_hann()).numpy()
-        padded[row : row + len(frames)] += frames[:, :HOP]
-        padded[row + 1 : row + 1 + len(frames)] += frames[:, HOP:]
+        np.add(frames[0, :HOP], before, out=padded[row])
+        np.add(frames[1:, :HOP], frames[:-1, HOP:], out=padded[row + 1 : row + len(frames)])
+        before = frames[-1, HOP:]
+    padded[rows] = before
     return padded.reshape(-1)[_PAD : _PAD + length]
 
 
@@ -127,6 +145,7 @@ def _frames(samples: np.ndarray) -> torch.Tensor:
     import torch
 
     rows = -(-len(samples) // HOP) + 2
-    padded = np.zeros((rows + 1) * HOP, np.float32)
+    padded = np.empty((rows + 1) * HOP, np.float32)
+    padded[:_PAD], padded[_PAD + len(samples) :] = 0, 0
     padded[_PAD : _PAD + len(samples)] = samples
     return torch.from_numpy(padded).unfold(0, WINDOW, HOP)

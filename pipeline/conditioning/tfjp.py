@@ -13,7 +13,9 @@ import hashlib
 import json
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -38,7 +40,7 @@ from schemas.protocol import SAMPLE_RATE
 Profile = Literal["sfx", "speech", "ambient", "music"]
 
 # Part of the cache key: raise it when the same parameters give other samples or other facts about them.
-VERSION = 3
+VERSION = 4
 _MAX_PASSES = 8
 
 Runs = tuple[tuple[int, int], ...]
@@ -153,7 +155,7 @@ def _sfx(state: _State, params: TfjpParams) -> tuple[np.ndarray, np.ndarray, int
         gains = gain if gains is None else gains * gain
         analysis, rounds = analyse(analysis.power * gain), rounds + 1
     energy = analysis.energy[rows]
-    core = core_locate(energy, analysis.bands[rows], params)
+    core = core_locate(energy, analysis.entropy[rows], params)
     whole = len(rows)
     rows = rows[boundary_norm(core, silence_gate(energy, params), params)]
     if len(rows) < whole:
@@ -172,13 +174,16 @@ def _reanalysed(analysis: Analysis, kept: np.ndarray, samples: np.ndarray) -> An
 
     A taper reaches two blocks in, a crossfade one to either side of its join, a frame half a block beyond its own.
     """
-    rows = np.concatenate(([0], kept + 1, [0]))
-    joins = np.flatnonzero(np.diff(kept) > 1) + 1
-    stale = np.concatenate((np.arange(4), len(rows) - 4 + np.arange(4), (joins[:, None] + np.arange(-1, 3)).ravel()))
-    stale = np.unique(stale.clip(0, len(rows) - 1))
+    rows = np.zeros(len(kept) + 2, int)
+    rows[1:-1] = kept + 1
+    stale = np.zeros(len(rows), bool)
+    stale[:4] = stale[-4:] = True
+    joins = _breaks(kept)
+    for beside in range(4):
+        stale[joins + beside] = True
+    index = np.flatnonzero(stale)
     updated = analysis.rows(rows)
-    fresh = analyse(power_of(stft_rows(samples, stale)))
-    updated.power[stale], updated.energy[stale], updated.bands[stale] = fresh.power, fresh.energy, fresh.bands
+    updated.put(index, analyse(power_of(stft_rows(samples, index))))
     return updated
 
 
@@ -193,17 +198,26 @@ def splice(samples: np.ndarray, runs: Runs, params: TfjpParams) -> np.ndarray:
     for (start, stop), (next_start, next_stop) in pairwise(runs):
         position += stop - start
         half = min(params.omega_ms * HOP // FRAME_MS, stop - start, next_stop - next_start) // 2
-        rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(2 * half) + 0.5) / max(1, 2 * half))).astype(np.float32)
+        rise = _crossfade(2 * half)
         out, into = samples[stop - half : stop + half], samples[next_start - half : next_start + half]
         joined[position - half : position + half] = out + rise * (into - out)
     return joined
 
 
+@cache
+def _crossfade(length: int) -> np.ndarray:
+    return (0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(1, length))).astype(np.float32)
+
+
 def _runs(kept: np.ndarray, length: int) -> Runs:
     """Runs of samples of sorted block indices; the last block of a clip of `length` may be a part of one."""
-    breaks = np.flatnonzero(np.diff(kept) > 1) + 1
-    starts, stops = kept[np.concatenate(([0], breaks))], kept[np.concatenate((breaks - 1, [len(kept) - 1]))] + 1
-    return tuple((int(a) * HOP, min(int(b) * HOP, length)) for a, b in zip(starts, stops, strict=True))
+    breaks = (_breaks(kept) + 1).tolist()
+    parts = pairwise([0, *breaks, len(kept)])
+    return tuple((int(kept[a]) * HOP, min((int(kept[b - 1]) + 1) * HOP, length)) for a, b in parts)
+
+
+def _breaks(kept: np.ndarray) -> np.ndarray:
+    return (kept[1:] - kept[:-1] > 1).nonzero()[0]
 
 
 def _within(outer: Runs, inner: Runs) -> Runs:
@@ -234,7 +248,8 @@ def _checked(samples: np.ndarray) -> np.ndarray:
             "of floats; mix down and convert first"
         )
     clip = np.ascontiguousarray(samples, np.float32)
-    if not np.isfinite(clip).all():
+    # A sum of squares is the quicker look; one that overflows is no fault yet.
+    if not isfinite(clip @ clip) and not np.isfinite(clip).all():
         first = int(np.flatnonzero(~np.isfinite(clip))[0])
         raise BadInput(f"sample {first} is {float(clip[first])!r}: samples must be finite; repair or drop the clip")
     return clip
