@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,6 +33,9 @@ from pipeline.validation.pictures import tick_heights
 from pipeline.validation.stream_page import Stream, detail, fade_samples, read_stream
 from schemas.distributions import Distribution
 from schemas.protocol import CHUNK_SAMPLES, SAMPLE_RATE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_LISTED: Final = 20_000
 """Rows that the list takes; a browser holds them in some 20 MB."""
@@ -151,14 +154,27 @@ def _write_media(folder: Path, key: str, stream: Stream) -> None:
 def _overview(
     corpus: Path, manifest: Mapping[str, Any], rows: Sequence[Listed], unreadable: Sequence[str]
 ) -> dict[str, Any]:
+    import pandas as pd  # 40 MB, which are not needed while the streams are read
+
+    table = pd.DataFrame(
+        {
+            "sub_task": [row.sub_task for row in rows],
+            "ability": [row.ability for row in rows],
+            "split": [row.split for row in rows],
+            "minutes": [to_seconds(row.num_samples) / 60 for row in rows],
+            "chunks": [row.num_chunks for row in rows],
+            "responses": [len(row.responses) for row in rows],
+            "verified": [row.verified_chunks for row in rows],
+        }
+    )
     mixture = manifest["recipe"].get("mixture", {})
-    splits = {sums["split"]: sums for sums in _totals(rows, "split")}
+    splits = _totals(table.groupby("split", sort=False)).reindex(list(manifest["splits"]), fill_value=0)
     return {
         "title": manifest["recipe"].get("pretty_name") or manifest["recipe"].get("name") or "Corpus",
         "manifest": manifest,
-        "total": next(iter(_totals(rows)), _NOTHING),
-        "sub_tasks": _totals(rows, "ability", "sub_task"),
-        "splits": [splits.get(name, {"split": name, **_NOTHING}) for name in manifest["splits"]],
+        "total": _totals(table.groupby(lambda _: "all")).reindex(["all"], fill_value=0).iloc[0].to_dict(),
+        "sub_tasks": _totals(table.groupby(["ability", "sub_task"])).reset_index().to_dict("records"),
+        "splits": splits.reset_index().to_dict("records"),
         "mixture": {name: weight / sum(mixture.values()) for name, weight in mixture.items()},
         "distributions": [_distribution(name, came) for name, came in manifest["realised"]["distributions"].items()],
         "listeners": {name: _listener(figures) for name, figures in read_figures(corpus).items()},
@@ -204,19 +220,11 @@ def _listener(figures: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**triggers["tolerance"]["1"], "false_per_hour": triggers["false_per_hour"], "latency": latency}
 
 
-_NOTHING: Final[Mapping[str, float]] = dict.fromkeys(("streams", "minutes", "chunks", "responses", "verified"), 0)
-
-
-def _totals(rows: Sequence[Listed], *by: str) -> list[dict[str, Any]]:
-    """Streams, minutes, responses and chunks per group, in the order of the groups' names."""
-    groups: dict[tuple[str, ...], dict[str, float]] = defaultdict(lambda: dict(_NOTHING))
-    for row in rows:
-        sums = groups[tuple(getattr(row, name) for name in by)]
-        minutes = to_seconds(row.num_samples) / 60
-        own = (1, minutes, row.num_chunks, len(row.responses), row.verified_chunks)
-        for name, value in zip(_NOTHING, own, strict=True):
-            sums[name] += value
-    return [{**dict(zip(by, key, strict=True)), **sums} for key, sums in sorted(groups.items())]
+def _totals(groups: Any) -> pd.DataFrame:
+    """Streams, minutes, responses and shares per group."""
+    sums = groups[["minutes", "chunks", "responses", "verified"]].sum()
+    sums.insert(0, "streams", groups.size())
+    return sums
 
 
 def _quarantine(corpus: Path) -> Counter[tuple[str, str]]:
