@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -13,9 +12,10 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from pipeline.shards.card import STATISTICS
 from pipeline.shards.changes import as_markdown
 from pipeline.shards.timings import summary_of
+from pipeline.storage import Location
 
 
-def show(corpus: Path, manifest: Mapping[str, Any]) -> None:
+def show(corpus: Location, manifest: Mapping[str, Any]) -> None:
     """Publish the artifacts of a corpus; each version adds to their history under the corpus's name."""
     key = re.sub(r"[^a-z0-9]+", "-", manifest["recipe"]["name"].lower()).strip("-")
     latest = manifest["history"][-1]

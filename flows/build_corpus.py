@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
@@ -28,8 +27,7 @@ from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
 from pipeline.past import Past
 from pipeline.shards.corpus import CorpusFolder, same_build
-from pipeline.shards.reader import read_manifest
-from pipeline.shards.versions import version_of
+from pipeline.shards.versions import published_in, version_of
 from pipeline.storage import Location, outages_told
 from schemas.recipe import Recipe
 
@@ -83,7 +81,8 @@ def build_corpus(
         TooManyQuarantined: the corpus is finished and published, but `max_quarantined` was passed.
     """
     folder, library = CorpusFolder(out.resolve()), Library.open(local_library(library_path))
-    published = read_manifest(out) if isinstance(out, Path) and (out / "manifest.json").is_file() else None
+    with outages_told():
+        published = published_in(out)
     if published is not None and version_of(published) > 1:
         same_build(published["identity"], identity(recipe, library, limit), out)
         return Built(out, published)

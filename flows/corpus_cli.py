@@ -16,13 +16,20 @@ Corpus = Annotated[Any, typer.Argument(parser=place, metavar="CORPUS", help="A f
 
 @corpus_app.command("merge")
 def merge(
-    corpora: Annotated[list[str], typer.Argument(metavar="CORPUS...", help="Two or more, the first one's card leads.")],
-    out_folder: Annotated[str, typer.Option("--out", metavar="CORPUS", help="A new folder for the whole.")],
+    corpora: Annotated[
+        list[str],
+        typer.Argument(metavar="CORPUS...", help="Folders or s3:// URLs, two or more; the first one's card leads."),
+    ],
+    out_folder: Annotated[
+        str, typer.Option("--out", metavar="CORPUS", help="A new folder or s3:// URL for the whole.")
+    ],
 ) -> None:
     """Join corpora: no row twice, no clip in two splits, no licences that exclude each other."""
     from pipeline.shards.merging import merge as join
+    from pipeline.storage import outages_told
 
-    manifest = join([place(corpus) for corpus in corpora], place(out_folder))
+    with outages_told():
+        manifest = join([place(corpus) for corpus in corpora], place(out_folder))
     out.print(f"{manifest['rows']} streams, {manifest['hours']:.2f} h -> {out_folder}")
 
 

@@ -18,7 +18,7 @@ from prefect.schedules import Cron
 from flows.artifacts import show
 from flows.stage_log import StageLog, as_text
 from flows.starter import find_library
-from flows.versions import local, renew
+from flows.versions import renew
 from pipeline.config import load_recipe
 from pipeline.errors import BadInput
 from pipeline.storage import Location, location
@@ -41,8 +41,8 @@ def renew_corpus(
     on_progress = StageLog(lambda line: logger.info(as_text(line)))
     loaded = load_recipe(Path(recipe))
     found = find_library(None if library is None else location(library), loaded.library, on_progress)
-    built = renew(loaded, found, Path(out), mode=mode, workers=workers, limit=limit, on_progress=on_progress)
-    show(Path(out), built.manifest)
+    built = renew(loaded, found, location(out), mode=mode, workers=workers, limit=limit, on_progress=on_progress)
+    show(built.root, built.manifest)
     logger.info("version %d: %d streams", built.manifest["version"], built.manifest["rows"])
     return built.manifest["version"]
 
@@ -64,9 +64,9 @@ def schedule(
     scheduling it again replaces that.
 
     Raises:
-        BadInput: the recipe or the schedule breaks a rule, `out` is no local folder, or no server is configured.
+        BadInput: the recipe or the schedule breaks a rule, or no server is configured.
     """
-    loaded, place = load_recipe(recipe), local(out)
+    loaded, place = load_recipe(recipe), out.resolve()
     if library is None and loaded.library is None:
         find_library(None, None, lambda stage, done, total: None)
     if not os.environ.get("PREFECT_API_URL"):

@@ -1,7 +1,4 @@
-"""Versions of a corpus: build the next one beside what is published, hold it to its gates, then publish it.
-
-Corpora with versions lie in local folders; in an object store a corpus is built whole.
-"""
+"""Versions of a corpus: build the next one beside what is published, hold it to its gates, then publish it."""
 
 from __future__ import annotations
 
@@ -23,13 +20,14 @@ from pipeline.shards.versions import (
     clear,
     exclude,
     next_folder,
+    published_in,
     rejected_of,
     sha256_of,
     take_over,
     taken_over,
     version_of,
 )
-from pipeline.storage import Location
+from pipeline.storage import Location, outages_told, read
 from pipeline.validation.contract import validate_corpus
 from schemas.recipe import Gates, Recipe
 
@@ -56,18 +54,19 @@ def renew(
         GateFailed, TooManyQuarantined: nothing is published; the version is left to be looked at.
         StaleIdentity: an append to a corpus of another recipe, or what lies unfinished is another build.
     """
-    out = local(out)
+    out = out.resolve()
     folder, staged = CorpusFolder(out), next_folder(out)
-    if (folder.state / "identity.json").is_file() and not (out / "manifest.json").is_file() and not staged.is_dir():
-        raise BadInput(f"{str(out)!r} holds an unfinished build; finish it with `streamaudio build` first")
-    with folder.locked():
+    with outages_told(), folder.locked():
+        published = published_in(out)
+        if published is None and not staged.is_dir() and read(folder.state / "identity.json"):
+            raise BadInput(f"{str(out)!r} holds an unfinished build; finish it with `streamaudio build` first")
+        folder.clear_halves()
         if taken_over(out):
             clear(out)
         past = Past()
-        if (out / "manifest.json").is_file():
-            published = read_manifest(out)
+        if published is not None:
             if mode == "append":
-                past = _past(out, recipe)
+                past = _past(out, published, recipe)
             elif version_of(published) == 1 or published["history"][-1]["mode"] == "refresh":
                 this_build = identity(recipe, Library.open(local_library(library_path)), limit)
                 same = all(published["identity"].get(key) == value for key, value in this_build.items())
@@ -99,8 +98,9 @@ def without(out: Location, recipe: Recipe, marks: Path) -> Built:
         BadInput: the marks cannot be read, or are about another corpus.
         StaleIdentity: the corpus is of another recipe.
     """
-    out = local(out)
-    with CorpusFolder(out).locked():
+    out, folder = out.resolve(), CorpusFolder(out.resolve())
+    with outages_told(), folder.locked():
+        folder.clear_halves()
         if taken_over(out):
             clear(out)
         if next_folder(out).is_dir():
@@ -110,23 +110,13 @@ def without(out: Location, recipe: Recipe, marks: Path) -> Built:
         return Built(out, exclude(out, read_marks(marks, published)))
 
 
-def local(out: Location) -> Path:
-    """The folder of a corpus that has versions; raises BadInput where it lies in an object store."""
-    if not isinstance(out, Path):
-        raise BadInput(
-            f"{str(out)!r} is no local folder, where alone a corpus has versions; build into a new place there"
-        )
-    return out.resolve()
-
-
-def _past(out: Path, recipe: Recipe) -> Past:
-    published = read_manifest(out)
+def _past(out: Location, published: dict[str, Any], recipe: Recipe) -> Past:
     _same_recipe(published, recipe, out, "an append")
     quarantined = Counter(rejected.sub_task for rejected in rejected_of(out))
     return read_past(out, version_of(published) + 1, sha256_of(out), quarantined)
 
 
-def _same_recipe(published: dict[str, Any], recipe: Recipe, out: Path, what: str) -> None:
+def _same_recipe(published: dict[str, Any], recipe: Recipe, out: Location, what: str) -> None:
     if published["recipe_sha256"] != recipe_sha256(recipe):
         raise StaleIdentity(
             f"{str(out)!r} is of recipe {published['recipe_sha256'][:12]!r}, not {recipe_sha256(recipe)[:12]!r}; "
@@ -135,13 +125,13 @@ def _same_recipe(published: dict[str, Any], recipe: Recipe, out: Path, what: str
         )
 
 
-def _hold_to_gates(staged: Path, library_path: Path, on_progress: Progress) -> None:
+def _hold_to_gates(staged: Location, library_path: Path, on_progress: Progress) -> None:
     broken = validate_corpus(
         staged, library=library_path, on_progress=lambda done, total: on_progress("validated", done, total)
     ).by_rule()
     if broken:
-        first = next(iter(broken.values()))[0]
+        first, look = next(iter(broken.values()))[0], "view" if isinstance(staged, Path) else "validate"
         raise GateFailed(
             f"the new version breaks {sorted(broken)} ({first.where}: {first.detail}) and was not published; look at "
-            f"it with `streamaudio view {staged}`, mend the cause, and delete that folder"
+            f"it with `streamaudio {look} {staged}`, mend the cause, and delete that folder"
         )

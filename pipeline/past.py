@@ -7,11 +7,11 @@ import json
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pipeline.planning.scenarios import REMEMBERED
 from pipeline.shards.reader import iter_rows, read_manifest
+from pipeline.storage import Location
 from schemas.plan import StreamPlan
 
 _COLUMNS = ("split", "sub_task", "scenario", "plan_json", "events", "noise")
@@ -35,7 +35,7 @@ class Past:
     """Streams that were planned, quarantined ones included."""
 
 
-def read_past(corpus: Path, version: int, follows: str, quarantined: Mapping[str, int]) -> Past:
+def read_past(corpus: Location, version: int, follows: str, quarantined: Mapping[str, int]) -> Past:
     """Of a published corpus whose manifest has the sha256 `follows`; `quarantined` are its rejects per sub-task."""
     splits: dict[str, str] = {}
     uses: Counter[str] = Counter()

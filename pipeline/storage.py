@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import fsspec
 import platformdirs
@@ -20,6 +24,8 @@ from upath import UPath
 
 from pipeline.errors import BadInput, EndpointDown, MissingDependency
 
+In = TypeVar("In")
+Out = TypeVar("Out")
 Location = Path | UPath
 """A path of this machine, or of an object store."""
 S3: Final = ("s3", "s3a")
@@ -97,6 +103,42 @@ def files_below(root: Location, folder: str) -> set[str]:
         return {path.relative_to(root).as_posix() for path in found if path.is_symlink() or path.is_file()}
     store = filesystem(root)
     return {name.removeprefix(root.path).lstrip("/") for name in store.find((root / folder).path)}
+
+
+def each(function: Callable[[In], Out], items: Iterable[In], *, at: Location) -> Iterator[Out]:
+    """`map` of what looks at files below `at`: in an object store many at once, in order; few results are in memory."""
+    if isinstance(at, Path):
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="look-up") as pool:
+        rest = iter(items)
+        while some := list(islice(rest, 4 * LOOK_UPS)):
+            yield from pool.map(function, some)
+
+
+def copy(root: Location, source: str, target: str) -> None:
+    """Give a file a second path below `root`: by a hard link, or by a copy that the object store makes itself."""
+    if isinstance(root, Path):
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        (root / target).unlink(missing_ok=True)
+        os.link(root / source, root / target)
+    else:
+        filesystem(root).cp_file((root / source).path, (root / target).path)
+
+
+def delete(place: Location) -> None:
+    """Delete a file; one that is not there is no error."""
+    with contextlib.suppress(FileNotFoundError):
+        place.unlink() if isinstance(place, Path) else filesystem(place).rm_file(place.path)
+
+
+def delete_below(folder: Location) -> None:
+    """Delete a folder and all below it; one that is not there is no error."""
+    if isinstance(folder, Path):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        filesystem(folder).rm(folder.path, recursive=True)
 
 
 def put(place: UPath, data: bytes) -> None:

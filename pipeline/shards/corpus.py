@@ -14,9 +14,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +28,7 @@ from pipeline.shards.realised import Realised
 from pipeline.shards.schema import QUARANTINE_SCHEMA
 from pipeline.shards.statistics import MEASURES, Histogrammer, Histograms, summary
 from pipeline.shards.writer import ShardFile, write_atomically
-from pipeline.storage import LOOK_UPS, Location, abort_uploads, read, scratch, size
+from pipeline.storage import Location, abort_uploads, each, read, scratch, size
 from pipeline.timing import to_seconds
 from schemas.protocol import CHUNK_SAMPLES
 from schemas.recipe import Recipe
@@ -173,7 +171,7 @@ class CorpusFolder:
                 raise BadInput(f"--out {str(self.root)!r} already holds {foreign[0]!r}; name a new or empty folder")
         with self.locked():
             self._check_identity(identity)
-            self._clear_halves()
+            self.clear_halves()
             yield
 
     @contextlib.contextmanager
@@ -184,8 +182,8 @@ class CorpusFolder:
         with claimed(self.root):
             yield
 
-    def _clear_halves(self) -> None:
-        """What a build that was killed had half written. Not in `replay` or `report`: others may be writing there."""
+    def clear_halves(self) -> None:
+        """Delete what a killed build had half written. Not in `replay` or `report`: others may be writing there."""
         half, own = ".*.tmp", ("assets", "data", "text", ".state")
         if isinstance(self.root, Path):
             left = [*self.root.glob(half), *(path for name in own for path in (self.root / name).rglob(half))]
@@ -219,13 +217,7 @@ class CorpusFolder:
 
     def each_finished(self, names: Iterable[str]) -> Iterator[ShardReport | None]:
         """`finished` of every name, looked up by name and, in an object store, many at once; few are in memory."""
-        if isinstance(self.root, Path):
-            yield from map(self.finished, names)
-            return
-        with ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="look-up") as pool:
-            rest = iter(names)
-            while some := list(islice(rest, 4 * LOOK_UPS)):
-                yield from pool.map(self.finished, some)
+        return each(self.finished, names, at=self.root)
 
     def mark(self, name: str, report: ShardReport) -> None:
         """Record a finished shard; call after the shard itself is in place."""

@@ -21,7 +21,7 @@ from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, ShardReport, manifes
 from pipeline.shards.reader import iter_rows, read_manifest
 from pipeline.shards.versions import history_of, rejected_of, reports_of, sha256_of, version_of
 from pipeline.shards.writer import write_atomically
-from pipeline.storage import Location
+from pipeline.storage import Location, local_file, put_file
 from schemas.recipe import Use
 
 NAMED = 5
@@ -30,7 +30,7 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    root: Path
+    root: Location
     manifest: dict[str, Any]
     reports: tuple[ShardReport, ...]
 
@@ -39,13 +39,12 @@ def merge(corpora: Sequence[Location], out: Location) -> dict[str, Any]:
     """Join corpora in a new folder; returns its manifest. What is interrupted can be started again.
 
     Raises:
-        BadInput: fewer than two corpora, one in an object store, an id in two of them, a clip in two splits, licences
+        BadInput: fewer than two corpora, an id in two of them, a clip in two splits, licences
             that cannot be joined, a shard that is not what its manifest lists, or `out` holds something else.
     """
     if len(corpora) < 2:
         raise BadInput(f"{len(corpora)} corpus to merge; name at least two")
-    *roots, out = [_local(corpus) for corpus in (*corpora, out)]
-    parts = [_Part(root, found, tuple(reports_of(root, found))) for root in roots for found in [read_manifest(root)]]
+    parts = [_Part(root, found, tuple(reports_of(root, found))) for root in corpora for found in [read_manifest(root)]]
     _check_rows(parts)
     _check_licences(parts)
     first = parts[0].manifest
@@ -75,16 +74,8 @@ def merge(corpora: Sequence[Location], out: Location) -> dict[str, Any]:
     return content
 
 
-def _local(corpus: Location) -> Path:
-    if not isinstance(corpus, Path):
-        raise BadInput(
-            f"{str(corpus)!r} is no local folder, where alone corpora are joined; copy it to this machine first"
-        )
-    return corpus
-
-
 def _check_rows(parts: Sequence[_Part]) -> None:
-    ids: dict[str, Path] = {}
+    ids: dict[str, Location] = {}
     splits: dict[str, str] = {}
     for part in parts:
         for row in _rows(part, ("id", "split", "events", "noise")):
@@ -127,7 +118,7 @@ def _sounds(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from zip(track["clip_ids"], track["licences"], strict=False)
 
 
-def _place(parts: Sequence[_Part], out: Path) -> tuple[list[ShardReport], dict[str, Any]]:
+def _place(parts: Sequence[_Part], out: Location) -> tuple[list[ShardReport], dict[str, Any]]:
     """Copy all shards; what they hold, and whose those of other recipes than the first are."""
     totals = Counter(report.split for part in parts for report in part.reports)
     counts: Counter[str] = Counter()
@@ -158,18 +149,21 @@ def _recipe_of(published: Mapping[str, Any], path: str) -> tuple[str, Any]:
     return published["recipe_sha256"], published["recipe"]
 
 
-def _copy(source: Path, target: Path, report: ShardReport) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.copyfile(source, temporary)
-    with temporary.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != report.file.sha256:
-            temporary.unlink()
-            raise BadInput(f"{str(source)!r} is not the file that its manifest lists; validate that corpus")
-    temporary.replace(target)
+def _copy(source: Location, target: Location, report: ShardReport) -> None:
+    with local_file(source) as here:
+        with here.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != report.file.sha256:
+                raise BadInput(f"{str(source)!r} is not the file that its manifest lists; validate that corpus")
+        if not isinstance(target, Path):
+            put_file(target, here)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.tmp")
+        shutil.copyfile(here, temporary)
+        temporary.replace(target)
 
 
-def _text(parts: Sequence[_Part], out: Path) -> dict[str, Any] | None:
+def _text(parts: Sequence[_Part], out: Location) -> dict[str, Any] | None:
     files = [(part.root / part.manifest["text"]["path"]).read_bytes() for part in parts if part.manifest.get("text")]
     lines = list(dict.fromkeys(line for file in files for line in file.splitlines(keepends=True)))
     if not lines:

@@ -9,11 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
 from pipeline.shards.writer import write_atomically
-from pipeline.storage import Location
+from pipeline.storage import Location, each, files_below, read
 
 FOLDER: Final = "timings"
 PLANNING: Final = "planning"
@@ -38,13 +37,14 @@ def keep(state: Location, name: str, timings: Timings) -> None:
     write_atomically(state / FOLDER / f"{name}.json", json.dumps(asdict(timings)).encode())
 
 
-def read_timings(corpus: Path) -> dict[str, Timings]:
+def read_timings(corpus: Location) -> dict[str, Timings]:
     """What was kept, by shard; the planning pass is `PLANNING`."""
-    files = sorted((corpus / ".state" / FOLDER).rglob("*.json"))
-    return {path.stem: Timings(**json.loads(path.read_bytes())) for path in files}
+    files = [corpus / name for name in sorted(files_below(corpus, f".state/{FOLDER}"))]
+    contents = each(read, files, at=corpus)
+    return {file.stem: Timings(**json.loads(c)) for file, c in zip(files, contents, strict=True) if c is not None}
 
 
-def summary_of(corpus: Path) -> Timings | None:
+def summary_of(corpus: Location) -> Timings | None:
     """What all shards of the last build took together; None where nothing was kept.
 
     Wall-clock seconds add up over workers, so that they are the time that one of them would have taken.

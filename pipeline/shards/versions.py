@@ -1,31 +1,29 @@
 """Versions of a corpus. A new one is a whole corpus in `.state/next`, and is taken over in one step, or not at all.
 
-Taking over links or copies its shards to data/vNNNN/, then renews quarantine and card, and replaces manifest.json last:
-before that a reader has the old corpus, after it the new one. What the new manifest does not list is deleted then. A
-crash at any point leaves `.state/next`, from which the same command goes on.
+Taking over links its shards to data/vNNNN/ (an object store copies them there itself), then renews quarantine and card,
+and replaces manifest.json last: before that a reader has the old corpus, after it the new one. What the new manifest
+does not list is deleted then. A crash at any point leaves `.state/next`, from which the same command goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import pyarrow.parquet as pq
-
 from pipeline.errors import BadInput
 from pipeline.shards.card import write_card
 from pipeline.shards.changes import changes
 from pipeline.shards.corpus import CorpusFolder, Quarantined, ShardReport, Tally, manifest
-from pipeline.shards.reader import iter_rows, read_manifest, to_row
+from pipeline.shards.reader import iter_rows, open_parquet, read_manifest, to_row
 from pipeline.shards.realised import Realised
 from pipeline.shards.timings import FOLDER
 from pipeline.shards.writer import ShardFile, sync_folder, write_atomically, write_shard
+from pipeline.storage import Location, copy, delete, delete_below, each, files_below, read, scratch
 from schemas.recipe import Recipe
 from schemas.row import Row
 
@@ -41,34 +39,38 @@ def version_of(published: Mapping[str, Any]) -> int:
     return published.get("version", 1)
 
 
-def sha256_of(corpus: Path) -> str:
+def published_in(corpus: Location) -> dict[str, Any] | None:
+    """The manifest of a corpus, None where nothing is published yet."""
+    return None if read(corpus / "manifest.json") is None else read_manifest(corpus)
+
+
+def sha256_of(corpus: Location) -> str:
     """Of the manifest's bytes: what a corpus holds, in one value."""
     return hashlib.sha256((corpus / "manifest.json").read_bytes()).hexdigest()
 
 
-def next_folder(corpus: Path) -> Path:
+def next_folder(corpus: Location) -> Location:
     """Where the version after the published one is built."""
     return corpus / STATE / NEXT
 
 
-def reports_of(corpus: Path, published: Mapping[str, Any]) -> Iterator[ShardReport]:
+def reports_of(corpus: Location, published: Mapping[str, Any]) -> Iterator[ShardReport]:
     """What every listed shard holds: its resume marker, or a new count of its rows where that is gone."""
     folder, recipe = CorpusFolder(corpus), Recipe.model_validate(published["recipe"])
     others = {path for other in published.get("recipes", {}).values() for path in other["shards"]}
-    for split, entry in published["splits"].items():
-        for shard in entry["shards"]:
-            file = ShardFile(**shard)
-            marked = folder.finished(_name(file.path))
-            found = marked if marked is not None and marked.file == file else _recounted(corpus, split, file, recipe)
-            # What another recipe asked for is not compared with this one's rows.
-            yield replace(found, realised={}) if file.path in others else found
+    files = [(s, ShardFile(**shard)) for s, entry in published["splits"].items() for shard in entry["shards"]]
+    markers = folder.each_finished(_name(file.path) for _, file in files)
+    for (split, file), marked in zip(files, markers, strict=True):
+        found = marked if marked is not None and marked.file == file else _recounted(corpus, split, file, recipe)
+        # What another recipe asked for is not compared with this one's rows.
+        yield replace(found, realised={}) if file.path in others else found
 
 
 def _name(path: str) -> str:
     return path.removeprefix("data/").removesuffix(".parquet")
 
 
-def _recounted(corpus: Path, split: str, file: ShardFile, recipe: Recipe) -> ShardReport:
+def _recounted(corpus: Location, split: str, file: ShardFile, recipe: Recipe) -> ShardReport:
     return _counted(file, split, recipe, (to_row(record) for record in iter_rows(corpus / file.path)))
 
 
@@ -80,35 +82,36 @@ def _counted(file: ShardFile, split: str, recipe: Recipe, rows: Iterator[Row]) -
     return ShardReport.of(file, split, tally, [], realised.state())
 
 
-def rejected_of(corpus: Path) -> list[Quarantined]:
+def rejected_of(corpus: Location) -> list[Quarantined]:
     """The rows of quarantine.parquet."""
-    return [Quarantined(**row) for row in pq.read_table(corpus / "quarantine.parquet").to_pylist()]
+    with open_parquet(corpus / "quarantine.parquet") as file:
+        return [Quarantined(**row) for row in file.read().to_pylist()]
 
 
-def taken_over(corpus: Path) -> bool:
+def taken_over(corpus: Location) -> bool:
     """Whether what lies in `.state/next` is published already, and only its remains are to be cleared away."""
-    staged = next_folder(corpus)
-    if not ((staged / "manifest.json").is_file() and (corpus / "manifest.json").is_file()):
+    published, built = published_in(corpus), published_in(next_folder(corpus))
+    if published is None or built is None:
         return False
-    return read_manifest(corpus).get("built_sha256") == sha256_of(staged)
+    return published.get("built_sha256") == sha256_of(next_folder(corpus))
 
 
-def take_over(corpus: Path, mode: Mode) -> dict[str, Any]:
+def take_over(corpus: Location, mode: Mode) -> dict[str, Any]:
     """Publish the corpus in `.state/next` as the next version; returns the manifest.
 
     With `append` its rows join the published ones, with `refresh` they replace them.
     """
     staged = next_folder(corpus)
     new = read_manifest(staged)
-    published = read_manifest(corpus) if (corpus / "manifest.json").is_file() else None
+    published = published_in(corpus)
     kept = list(reports_of(corpus, published)) if published and mode == "append" else []
     rejected = [*(rejected_of(corpus) if kept else ()), *rejected_of(staged)]
     version = 1 if published is None else version_of(published) + 1
     reports = [_moved(report, version) for report in reports_of(staged, new)]
-    _link(corpus, staged, reports, version)
-    timings = corpus / STATE / FOLDER
-    shutil.rmtree(timings, ignore_errors=True)
-    shutil.copytree(staged / STATE / FOLDER, timings)
+    _place(corpus, reports, version)
+    delete_below(corpus / STATE / FOLDER)
+    timings = sorted(files_below(staged, f"{STATE}/{FOLDER}"))
+    list(each(lambda name: copy(corpus, f"{STATE}/{NEXT}/{name}", name), timings, at=corpus))
     if new.get("text"):
         write_atomically(corpus / new["text"]["path"], (staged / new["text"]["path"]).read_bytes())
     header = {key: new.get(key) for key in _OF_BUILD}
@@ -116,7 +119,7 @@ def take_over(corpus: Path, mode: Mode) -> dict[str, Any]:
     return _publish(corpus, published, [*kept, *reports], rejected, header, recipes, mode, built=sha256_of(staged))
 
 
-def exclude(corpus: Path, ids: Collection[str]) -> dict[str, Any]:
+def exclude(corpus: Location, ids: Collection[str]) -> dict[str, Any]:
     """Publish a version without the rows in `ids` and the other sides of their pairs; returns the manifest.
 
     Raises:
@@ -143,7 +146,7 @@ def exclude(corpus: Path, ids: Collection[str]) -> dict[str, Any]:
             path = moved[report.file.path] = f"data/v{version:04d}/{Path(report.file.path).name}"
             source = corpus / report.file.path
 
-            def rows(source: Path = source) -> Iterator[Row]:
+            def rows(source: Location = source) -> Iterator[Row]:
                 return (to_row(record) for record in iter_rows(source) if record["id"] not in gone)
 
             counted = _counted(write_shard(corpus, path, rows()), report.split, recipe, rows())
@@ -156,7 +159,7 @@ def exclude(corpus: Path, ids: Collection[str]) -> dict[str, Any]:
     return _publish(corpus, published, reports, rejected_of(corpus), header, recipes, "exclude", built=None)
 
 
-def _pairs(corpus: Path, published: Mapping[str, Any]) -> dict[str, str | None]:
+def _pairs(corpus: Location, published: Mapping[str, Any]) -> dict[str, str | None]:
     shards = (shard for split in published["splits"].values() for shard in split["shards"])
     rows = (row for shard in shards for row in iter_rows(corpus / shard["path"], columns=["id", "pair_id"]))
     return {row["id"]: row["pair_id"] for row in rows}
@@ -169,19 +172,19 @@ def _moved(report: ShardReport, version: int) -> ShardReport:
     return replace(report, file=replace(report.file, path=path))
 
 
-def _link(corpus: Path, staged: Path, reports: Sequence[ShardReport], version: int) -> None:
-    for report in reports:
-        target = corpus / report.file.path
-        source = staged / report.file.path.replace(f"data/v{version:04d}/", "data/", 1)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        os.link(source, target)
-        sync_folder(target.parent)
-        CorpusFolder(corpus).mark(_name(report.file.path), report)
+def _place(corpus: Location, reports: Sequence[ShardReport], version: int) -> None:
+    def place(report: ShardReport) -> None:
+        path = report.file.path
+        copy(corpus, f"{STATE}/{NEXT}/{path.replace(f'data/v{version:04d}/', 'data/', 1)}", path)
+        if isinstance(corpus, Path):
+            sync_folder((corpus / path).parent)
+        CorpusFolder(corpus).mark(_name(path), report)
+
+    list(each(place, reports, at=corpus))
 
 
 def _publish(
-    corpus: Path,
+    corpus: Location,
     published: Mapping[str, Any] | None,
     reports: Sequence[ShardReport],
     rejected: Sequence[Quarantined],
@@ -218,20 +221,20 @@ def _entry(content: Mapping[str, Any], mode: str, before: Mapping[str, Any] | No
     }
 
 
-def clear(corpus: Path) -> None:
+def clear(corpus: Location) -> None:
     """Delete what the published manifest does not list: shards of earlier versions, `.state/next`, their markers."""
     published, state = read_manifest(corpus), corpus / STATE
     listed = {shard["path"] for split in published["splits"].values() for shard in split["shards"]}
-    for path in (corpus / "data").rglob("*.parquet"):
-        if path.relative_to(corpus).as_posix() not in listed:
-            path.unlink()
-    for marker in (state / "shards").rglob("*.json"):
-        name = marker.relative_to(state / "shards").as_posix().removesuffix(".json")
-        if f"data/{name}.parquet" not in listed:
-            marker.unlink()
-    for empty in sorted((p for p in (corpus / "data").rglob("*") if p.is_dir()), reverse=True):
-        if not any(empty.iterdir()):
-            empty.rmdir()
+    markers = {f"{STATE}/shards/{_name(path)}.json" for path in listed}
+    there = {*files_below(corpus, "data"), *files_below(corpus, f"{STATE}/shards")}
+    gone = (name for name in sorted(there - listed - markers) if name.endswith((".parquet", ".json")))
+    list(each(lambda name: delete(corpus / name), gone, at=corpus))
+    if isinstance(corpus, Path):
+        for empty in sorted((p for p in (corpus / "data").rglob("*") if p.is_dir()), reverse=True):
+            if not any(empty.iterdir()):
+                empty.rmdir()
     write_atomically(state / "identity.json", json.dumps(published["identity"], sort_keys=True).encode())
-    for left in (NEXT, "plan", "progress"):
-        shutil.rmtree(state / left, ignore_errors=True)
+    for left in (NEXT, "plan"):
+        delete_below(state / left)
+    for left in (scratch(corpus) / "progress", scratch(next_folder(corpus))):
+        shutil.rmtree(left, ignore_errors=True)

@@ -21,9 +21,13 @@ pytest.importorskip("moto.server", reason="moto is not installed; it comes with 
 
 from upath import UPath
 
+from flows import versions
+from flows.build_corpus import build_corpus
+from flows.versions import renew, without
 from pipeline.errors import BadInput, EndpointDown, StaleIdentity
 from pipeline.library.fetch import local_library
 from pipeline.shards import claim
+from pipeline.shards import versions as shard_versions
 from pipeline.shards.corpus import CorpusFolder
 from pipeline.shards.dataset import RandomStreams, Streams
 from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
@@ -32,6 +36,7 @@ from pipeline.validation.contract import validate_corpus
 from schemas.recipe import Recipe
 from tests.flows.commands import ROOT, run
 from tests.flows.language_builds import SMALL, build
+from tests.flows.version_builds import build_here
 from tests.s3_server import KEYS, S3Server
 
 RECIPE = Recipe.model_validate(SMALL | {"name": "stored", "streams": 4})
@@ -142,32 +147,69 @@ def test_a_killed_build_goes_on(stored: UPath, here: Path, tmp_path: Path) -> No
     assert store.info((out / "data/train-00000-of-00002.parquet").path)["LastModified"] == finished
 
 
-def test_corpora_there_are_compared_and_neither_joined_nor_appended_to(
+class Killed(BaseException):
+    """What ends a publication half-way."""
+
+
+def test_versions_there_are_those_of_a_folder_whatever_moment_a_crash_comes(
+    stored: UPath, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(versions, "build_corpus", build_here)
+    local, there = Path(shutil.copytree(here / "corpus", tmp_path / "corpus")), at("s3://store/versions/corpus")
+    filesystem(there).copy((stored / "corpus").path, there.path, recursive=True)
+    before = read_manifest(there)
+    renew(RECIPE, here / "library", local, mode="append")
+    for step in ("write_card", "clear"):
+        with monkeypatch.context() as patch:
+            patch.setattr(shard_versions, step, killed)
+            with pytest.raises(Killed):
+                renew(RECIPE, here / "library", there, mode="append")
+        assert hashes(there).items() >= hashes(stored / "corpus").items()
+        assert all(filesystem(there).exists((there / path).path) for path in hashes(there))
+        assert (read_manifest(there) == before) == (step != "clear")
+    published = read_manifest(there)
+    assert published == read_manifest(local)
+    assert (published["version"], published["rows"]) == (2, 2 * before["rows"])
+
+    marks = tmp_path / "marks.csv"
+    bad = next(iter_rows(there / shard_paths(published)[-1]))["id"]
+    marks.write_text(f"id,mark,reason\n{bad},bad,noise\n", encoding="utf-8")
+    assert without(there, RECIPE, marks).manifest == without(local, RECIPE, marks).manifest
+    assert bad not in [row["id"] for path in hashes(there) for row in iter_rows(there / path, columns=["id"])]
+    assert validate_corpus(there).by_rule() == {}
+    assert set(filesystem(there).find((there / "data").path)) == {(there / path).path for path in hashes(there)}
+    assert not [name for name in everything(there) if "/.state/next" in name or name.endswith("lease.json")]
+    with pytest.raises(StaleIdentity, match="recipe_sha256"):
+        build_corpus(RECIPE.model_copy(update={"seed": 9}), here / "library", there)
+    assert build_corpus(RECIPE, here / "library", there).manifest["version"] == 3
+
+
+def test_corpora_there_are_compared_and_joined(
     stored: UPath, here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared = run(capsys, monkeypatch, "corpus", "diff", here / "corpus", stored / "corpus")
     rows = str(read_manifest(here / "corpus")["rows"])
     assert [line.split() for line in compared.out.splitlines() if "rows" in line] == [["rows", rows, rows]]
+    other, whole = tmp_path / "other", at("s3://store/merged/whole")
+    build(RECIPE.model_copy(update={"name": "other", "streams": 2}), here / "library", other)
+    joined = run(capsys, monkeypatch, "corpus", "merge", stored / "corpus", other, "--out", whole)
+    assert joined.status == 0
+    assert sorted(hashes(whole).values()) == sorted([*hashes(here / "corpus").values(), *hashes(other).values()])
+    assert validate_corpus(whole).by_rule() == {}
+    refused = run(capsys, monkeypatch, "corpus", "merge", stored / "corpus", whole, "--out", tmp_path / "twice")
+    assert (refused.status, "s3://store/merged/whole" in refused.err) == (2, True)
+
+
+def test_a_corpus_there_may_grow_by_the_clock(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     (tmp_path / "recipe.json").write_text(RECIPE.model_dump_json())
-    before = everything(stored / "corpus")
-    for command in (
-        ("corpus", "merge", here / "corpus", stored / "corpus", "--out", tmp_path / "whole"),
-        ("corpus", "merge", here / "corpus", here / "corpus", "--out", stored / "whole"),
-        (
-            "build",
-            tmp_path / "recipe.json",
-            "--library",
-            here / "library",
-            "--out",
-            stored / "corpus",
-            "--mode",
-            "append",
-        ),
-        ("schedule", tmp_path / "recipe.json", "--out", stored / "corpus", "--cron", "0 2 * * *"),
-    ):
-        refused = run(capsys, monkeypatch, *command)
-        assert (refused.status, "s3://" in refused.err, "no local folder" in refused.err) == (2, True, True)
-    assert everything(stored / "corpus") == before
+    arguments = (tmp_path / "recipe.json", "--library", here / "library", "--out", "s3://store/clock")
+    assert "PREFECT_API_URL is not set" in run(capsys, monkeypatch, "schedule", *arguments, "--cron", "0 2 * * *").err
 
 
 def test_a_finished_build_is_looked_up_by_name(stored: UPath, server: S3Server) -> None:

@@ -168,7 +168,7 @@ def test_a_refresh_replaces_all_and_a_crash_at_any_moment_loses_nothing(corpus, 
     def killed(*_, **__):
         raise Killed
 
-    for step in ("_link", "write_card", "clear"):
+    for step in ("_place", "write_card", "clear"):
         with monkeypatch.context() as patch:
             patch.setattr(shard_versions, step, killed)
             with pytest.raises(Killed):

@@ -12,13 +12,14 @@ from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, 
 from pipeline.library.library import Library
 from pipeline.past import Past
 from pipeline.shards.corpus import CorpusFolder
+from pipeline.storage import Location
 from schemas.recipe import Recipe
 
 
 def build_here(
     recipe: Recipe,
     library_path: Path,
-    out: Path,
+    out: Location,
     *,
     limit: int | None = None,
     past: Past | None = None,
