@@ -7,11 +7,12 @@ that a conditioned clip is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 
-from pipeline.conditioning.stft import HOP, ROWS, TINY, Analysis
+from pipeline.conditioning.stft import HOP, ROWS, TINY, Analysis, bands_of
 from schemas.conditioning import TfjpParams
 
 FRAME_MS = 20
@@ -24,6 +25,7 @@ _STEADY = 0.42
 # A pure tone between two bands has log(2) / log(20) = 0.23.
 _LEAST_ENTROPY = 0.1
 _AT_REST = 1e-4
+_AROUND = np.array([[-1], [0], [1]])
 
 
 def _ratio(decibels: float) -> float:
@@ -103,14 +105,13 @@ def noise_profile(analysis: Analysis, rows: np.ndarray, params: TfjpParams) -> n
     count = len(quiet)
     if not count or energy[quiet].sum() <= count * energy.max() * _ratio(-params.range_db):
         return None
-    quiet = rows[quiet]
-    frames = analysis.power[quiet]
+    frames = analysis.power(rows[np.concatenate((quiet, _loudest(energy)))])
+    frames, loud = frames[:count], frames[count:]
     noise = frames.sum(axis=0) / np.float32(count)
     if np.exp(np.log(frames + TINY).sum(axis=0) / np.float32(count)).sum() < _STEADY * noise.sum():
         return None
-    loud = rows[_loudest(energy)]
-    margin = analysis.bands[quiet].sum(axis=0) * (len(loud) / count * _ratio(params.noise_margin_db))
-    return noise if (analysis.bands[loud].sum(axis=0) > margin).any() else None
+    margin = bands_of(noise[None]) * _ratio(params.noise_margin_db)
+    return noise if (bands_of(loud.sum(axis=0)[None]) > len(loud) * margin).any() else None
 
 
 def _quietest(energy: np.ndarray, params: TfjpParams) -> np.ndarray:
@@ -136,9 +137,9 @@ def settled(analysis: Analysis, rows: np.ndarray, noise: np.ndarray, params: Tfj
     energy = analysis.energy[rows]
 
     def left(frames: np.ndarray) -> float:
-        power = analysis.power[frames]
-        gain = _gate(analysis.power[frames - 1] + power + analysis.power[frames + 1], noise, params)
-        return float((power * gain).sum() / power.sum())
+        around = analysis.power((frames + _AROUND).ravel()).reshape(len(_AROUND), len(frames), -1)
+        gain = _gate(around.sum(axis=0), noise, params)
+        return float((around[1] * gain).sum() / around[1].sum())
 
     return left(rows[_quietest(energy, params)]) > _ratio(-params.stable_db) or left(rows[_loudest(energy)]) < 0.5
 
@@ -173,15 +174,36 @@ def _gate(smooth: np.ndarray, noise: np.ndarray, params: TfjpParams) -> np.ndarr
     return np.maximum(left, np.float32(_ratio(params.noise_gain_db)), out=left)
 
 
-def core_locate(energy: np.ndarray, entropy: np.ndarray, params: TfjpParams) -> tuple[int, int]:
+def core_locate(energy: np.ndarray, entropy: Callable[[np.ndarray], np.ndarray], params: TfjpParams) -> tuple[int, int]:
     """Half-open span of frames that maximises normalised energy over spectral entropy.
 
-    A frame scores its energy relative to the loudest, over its spectral entropy (as in Analysis), less what a flat spectrum scores at `range_db` under the loudest; the span is the one of the largest
-    sum. Both terms are the frame's own, so a clip cut to its core is its core.
+    A frame scores its energy relative to the loudest, over its spectral entropy (`entropy_of`, 0.1 at the least), less
+    what a flat spectrum scores at `range_db` under the loudest; the span is the one of the largest sum. Both terms are
+    the frame's own, so a clip cut to its core is its core.
+
+    `entropy(index)` is asked for few frames: were all flat, or all pure tones, the core would end at the nearest and
+    at the farthest; only what lies between these ends is in doubt.
     """
-    score = energy / energy.max() / np.maximum(entropy, _LEAST_ENTROPY)
+    share, least = energy / energy.max(), _ratio(-params.range_db)
+
+    def located(doubtful: np.ndarray) -> tuple[int, int]:
+        score = share - least
+        score[doubtful] = share[doubtful] / entropy(doubtful).clip(_LEAST_ENTROPY, 1) - least
+        return _largest_sum(score)
+
+    inner, outer = _largest_sum(share - least), _largest_sum(share / _LEAST_ENTROPY - least)
+    if inner == outer:
+        return inner
+    span = located(np.concatenate((np.arange(outer[0], inner[0]), np.arange(inner[1], outer[1]))))
+    if span[0] <= inner[0] and inner[1] <= span[1]:
+        return span
+    return located(np.arange(len(energy)))
+
+
+def _largest_sum(score: np.ndarray) -> tuple[int, int]:
+    """Half-open span of the largest sum."""
     total = np.zeros(len(score) + 1)
-    np.cumsum(score - _ratio(-params.range_db), out=total[1:])
+    np.cumsum(score, out=total[1:])
     stop = int(np.argmax(total - np.minimum.accumulate(total)))
     return int(np.argmin(total[: stop + 1])), stop
 

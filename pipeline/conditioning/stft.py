@@ -2,92 +2,79 @@
 
 A *block* is 20 ms of samples; row i is the frame centred on block i - 1, and reaches half a block beyond it at either
 side. One row more stands before the first block and after the last, so that the inverse is exact over the whole clip.
-On one core, for 5 s of audio, torch's real FFT took 80 us, scipy's 200 and numpy's 1,050, and torch's product with the
-features 31 us, numpy's 125; the rest is as fast in numpy. torch is imported by the first transform: a worker whose
-clips are all conditioned already does without its 450 MB.
+
+The energy of a frame needs no transform (Parseval), and most operators look at the energy of all rows and the spectrum
+of a few: only these are transformed, and all of them only for a clip that is denoised.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.fft
 
 from schemas.protocol import SAMPLE_RATE
-
-if TYPE_CHECKING:
-    import torch
 
 HOP = SAMPLE_RATE // 50
 WINDOW = 2 * HOP
 BINS = WINDOW // 2 + 1
 BANDS = 20
-_PAD = HOP + HOP // 2
 TINY = np.float32(1e-20)
-_EACH_BAND = np.ones(BANDS, np.float32)
-_PER_FLAT = np.float32(1 / np.log(BANDS))
+_PAD = HOP + HOP // 2
 # Rows worked on at once: small enough for the cache, and it bounds the temporaries of a long clip.
 ROWS = 512
 
-# Parseval over the one-sided spectrum: power @ these is the windowed mean square of a frame, and its share per band.
+_HANN = 0.5 - 0.5 * np.cos(np.pi / HOP * np.arange(WINDOW))
+_ROOT_HANN = np.sqrt(_HANN).astype(np.float32).reshape(2, HOP)
+# Of a block, its share in the frame that ends with it and in the one that begins with it.
+_IN_FRAMES = np.ascontiguousarray((_HANN / HOP).astype(np.float32).reshape(2, HOP)[::-1].T)
+
+# Parseval over the one-sided spectrum: power @ this is the windowed mean square of a frame.
 _MEAN_SQUARE = np.full(BINS, 2 / (WINDOW * HOP), np.float32)
 _MEAN_SQUARE[[0, -1]] /= 2
-
-
-@cache
-def _root_hann() -> torch.Tensor:
-    import torch
-
-    return torch.hann_window(WINDOW, dtype=torch.float64).sqrt().float()
-
-
-@cache
-def _features() -> torch.Tensor:
-    import torch
-
-    features = np.zeros((BINS, BANDS + 1), np.float32)
-    features[np.arange(1, BINS), np.arange(BINS - 1) // ((BINS - 1) // BANDS)] = _MEAN_SQUARE[1:]
-    features[:, BANDS] = _MEAN_SQUARE
-    return torch.from_numpy(features)
+_IN_BANDS = np.zeros((BINS, BANDS), np.float32)
+_IN_BANDS[np.arange(1, BINS), np.arange(BINS - 1) // ((BINS - 1) // BANDS)] = _MEAN_SQUARE[1:]
+_EACH_BAND = np.ones(BANDS, np.float32)
+_PER_FLAT = np.float32(1 / np.log(BANDS))
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """What the operators look at, one row per frame, float32.
 
-    `power` (rows, BINS) is the squared magnitude; `energy` (rows,) the windowed mean square, 10 * log10 of it is dBFS;
-    `bands` (rows, BANDS) its share in bands of 400 Hz, the zeroth bin left out; `entropy` (rows,) the spectral entropy
-    over these bands, relative to that of a flat spectrum, 0 to 1.
+    `energy` (rows,) is the windowed mean square, 10 * log10 of it is dBFS; `power(index)` (len(index), BINS) is the
+    squared magnitude of some rows.
     """
 
-    power: np.ndarray
     energy: np.ndarray
-    bands: np.ndarray
-    entropy: np.ndarray
-
-    def rows(self, index: np.ndarray) -> Analysis:
-        """A copy of the rows `index`."""
-        return Analysis(self.power[index], self.energy[index], self.bands[index], self.entropy[index])
-
-    def put(self, index: np.ndarray, other: Analysis) -> None:
-        """Replace the rows `index` by those of `other`."""
-        self.power[index], self.energy[index] = other.power, other.energy
-        self.bands[index], self.entropy[index] = other.bands, other.entropy
+    power: Callable[[np.ndarray], np.ndarray]
 
 
-def analyse(power: np.ndarray) -> Analysis:
+def analyse(samples: np.ndarray) -> Analysis:
+    """Analysis of `samples` (float32, 1-D), of ceil(len / HOP) + 2 rows."""
+    blocks = _blocks(samples)
+    ends, begins = (np.square(blocks) @ _IN_FRAMES).T
+    return Analysis(begins[:-1] + ends[1:], lambda index: power_of(_rfft(blocks[index], blocks[index + 1])))
+
+
+def of_power(power: np.ndarray) -> Analysis:
     """Analysis of a power spectrum (rows, BINS)."""
-    import torch
+    return Analysis(power @ _MEAN_SQUARE, power.__getitem__)
 
-    features = (torch.from_numpy(power) @ _features()).numpy()
-    bands = features[:, :BANDS]
-    # Of the shares b / sum(b), written so that nothing is divided per band.
+
+def bands_of(power: np.ndarray) -> np.ndarray:
+    """Mean square in bands of 400 Hz (rows, BANDS) of a power spectrum (rows, BINS), the zeroth bin left out."""
+    return power @ _IN_BANDS
+
+
+def entropy_of(bands: np.ndarray) -> np.ndarray:
+    """Spectral entropy (rows,) over bands (rows, BANDS), relative to that of a flat spectrum: 0 to 1."""
     heard = bands + TINY
     whole = heard @ _EACH_BAND
-    entropy = (np.log(whole) - (heard * np.log(heard)) @ _EACH_BAND / whole) * _PER_FLAT
-    return Analysis(power, features[:, BANDS].copy(), bands, entropy)
+    # Of the shares heard / whole, written so that nothing is divided per band.
+    return (np.log(whole) - (heard * np.log(heard)) @ _EACH_BAND / whole) * _PER_FLAT
 
 
 def power_of(spectrum: np.ndarray) -> np.ndarray:
@@ -102,50 +89,40 @@ def power_of(spectrum: np.ndarray) -> np.ndarray:
 
 def stft(samples: np.ndarray) -> np.ndarray:
     """Spectrum of `samples` (float32, 1-D): complex64 of shape (blocks + 2, BINS), blocks = ceil(len / HOP)."""
-    frames = _frames(samples)
-    if len(frames) <= ROWS:
-        return _rfft(frames)
-    spectrum = np.empty((len(frames), BINS), np.complex64)
-    for row in range(0, len(frames), ROWS):
-        spectrum[row : row + ROWS] = _rfft(frames[row : row + ROWS])
+    blocks = _blocks(samples)
+    spectrum = np.empty((len(blocks) - 1, BINS), np.complex64)
+    for row in range(0, len(spectrum), ROWS):
+        part = blocks[row : row + ROWS + 1]
+        spectrum[row : row + ROWS] = _rfft(part[:-1], part[1:])
     return spectrum
-
-
-def stft_rows(samples: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """The rows `index` of `stft(samples)` alone."""
-    import torch
-
-    return _rfft(_frames(samples)[torch.from_numpy(index)])
-
-
-def _rfft(frames: torch.Tensor) -> np.ndarray:
-    import torch
-
-    return torch.fft.rfft(frames * _root_hann()).numpy()
 
 
 def istft(spectrum: np.ndarray, length: int) -> np.ndarray:
     """Inverse of `stft`: the first `length` samples (float32) by weighted overlap-add."""
-    import torch
-
     rows = len(spectrum)
     padded = np.empty((rows + 1, HOP), np.float32)
     before = np.float32(0)
     for row in range(0, rows, ROWS):
-        frames = torch.fft.irfft(torch.from_numpy(spectrum[row : row + ROWS]), n=WINDOW).mul_(_root_hann()).numpy()
-        np.add(frames[0, :HOP], before, out=padded[row])
-        np.add(frames[1:, :HOP], frames[:-1, HOP:], out=padded[row + 1 : row + len(frames)])
-        before = frames[-1, HOP:]
+        frames = np.asarray(scipy.fft.irfft(spectrum[row : row + ROWS], n=WINDOW)).reshape(-1, 2, HOP)
+        frames *= _ROOT_HANN
+        np.add(frames[0, 0], before, out=padded[row])
+        np.add(frames[1:, 0], frames[:-1, 1], out=padded[row + 1 : row + len(frames)])
+        before = frames[-1, 1]
     padded[rows] = before
     return padded.reshape(-1)[_PAD : _PAD + length]
 
 
-def _frames(samples: np.ndarray) -> torch.Tensor:
-    """View (blocks + 2, WINDOW) of overlapping, unwindowed frames."""
-    import torch
+def _rfft(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Spectra of the frames whose halves are the blocks `first` and `second`."""
+    frames = np.empty((len(first), WINDOW), np.float32)
+    np.multiply(first, _ROOT_HANN[0], out=frames[:, :HOP])
+    np.multiply(second, _ROOT_HANN[1], out=frames[:, HOP:])
+    return np.asarray(scipy.fft.rfft(frames))
 
-    rows = -(-len(samples) // HOP) + 2
-    padded = np.empty((rows + 1) * HOP, np.float32)
+
+def _blocks(samples: np.ndarray) -> np.ndarray:
+    """The padded samples (blocks + 3, HOP); row i of the transform is over the blocks i and i + 1."""
+    padded = np.empty((-(-len(samples) // HOP) + 3) * HOP, np.float32)
     padded[:_PAD], padded[_PAD + len(samples) :] = 0, 0
     padded[_PAD : _PAD + len(samples)] = samples
-    return torch.from_numpy(padded).unfold(0, WINDOW, HOP)
+    return padded.reshape(-1, HOP)

@@ -15,7 +15,6 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
-from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -32,7 +31,18 @@ from pipeline.conditioning.operators import (
     silence_gate,
     spec_smooth,
 )
-from pipeline.conditioning.stft import HOP, Analysis, analyse, istft, power_of, stft, stft_rows
+from pipeline.conditioning.stft import (
+    HOP,
+    ROWS,
+    Analysis,
+    analyse,
+    bands_of,
+    entropy_of,
+    istft,
+    of_power,
+    power_of,
+    stft,
+)
 from pipeline.errors import BadInput
 from schemas.conditioning import TfjpParams
 from schemas.protocol import SAMPLE_RATE
@@ -91,58 +101,40 @@ def condition(samples: np.ndarray, *, profile: Profile, params: TfjpParams) -> C
     if len(clip) < step:
         reason = f"too short: {len(clip) * 1000 / SAMPLE_RATE:g} ms are under delta_ms = {params.delta_ms}"
         return Conditioned(clip, _kept(spans), 0, False, reason)
-    state = _State(clip, *_analysed(clip))
     iterations, capped = 0, False
     for _ in range(_MAX_PASSES):
-        if state.analysis.energy[1:-1].max() <= 10 ** (params.silence_floor_db / 10):
+        analysis = analyse(clip)
+        if analysis.energy[1:-1].max() <= 10 ** (params.silence_floor_db / 10):
             reason = f"silent: no frame is over silence_floor_db = {params.silence_floor_db:g}"
-            return Conditioned(state.samples[:step], _kept(_within(spans, ((0, step),))), iterations, capped, reason)
-        after, runs, rounds, reached = _one_pass(state, profile, params)
+            return Conditioned(clip[:step], _kept(_within(spans, ((0, step),))), iterations, capped, reason)
+        after, runs, rounds, reached = _one_pass(clip, analysis, profile, params)
         iterations, capped = iterations + rounds, capped or reached
-        if after is state:
-            return Conditioned(state.samples, _kept(spans), iterations, capped, None)
-        spans, state = _within(spans, runs), after
-    return Conditioned(state.samples, _kept(spans), iterations, True, None)
+        if after is clip:
+            return Conditioned(clip, _kept(spans), iterations, capped, None)
+        spans, clip = _within(spans, runs), after
+    return Conditioned(clip, _kept(spans), iterations, True, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Samples with their analysis, and their spectrum as long as it is at hand."""
-
-    samples: np.ndarray
-    analysis: Analysis
-    spectrum: np.ndarray | None
-
-
-def _analysed(samples: np.ndarray) -> tuple[Analysis, np.ndarray]:
-    spectrum = stft(samples)
-    return analyse(power_of(spectrum)), spectrum
-
-
-def _one_pass(state: _State, profile: Profile, params: TfjpParams) -> tuple[_State, Runs, int, bool]:
-    """(state after, runs of samples kept, rounds of denoising, K reached); the very same state if nothing changed."""
-    length, rounds, reached, samples = len(state.samples), 0, False, state.samples
+def _one_pass(
+    clip: np.ndarray, analysis: Analysis, profile: Profile, params: TfjpParams
+) -> tuple[np.ndarray, Runs, int, bool]:
+    """(clip after, runs of samples kept, rounds of denoising, K reached); the very same array if nothing changed."""
+    samples, rounds, reached = clip, 0, False
     if profile == "sfx":
-        kept, samples, rounds, reached = _sfx(state, params)
+        kept, samples, rounds, reached = _sfx(clip, analysis, params)
     else:
-        span = edge_trim(state.analysis.energy[1:-1], params)
-        rigid = np.zeros(length // HOP, bool)
+        span = edge_trim(analysis.energy[1:-1], params)
+        rigid = np.zeros(len(clip) // HOP, bool)
         kept = np.arange(*span) if profile == "speech" else boundary_norm(span, rigid, params)
-    runs = _runs(kept, length)
-    if runs != ((0, length),):
+    runs = _runs(kept, len(clip))
+    if runs != ((0, len(clip)),):
         samples = splice(samples, runs, params)
-    samples = spec_smooth(samples, params)
-    if samples is state.samples:
-        return state, runs, rounds, reached
-    if rounds:
-        return _State(samples, *_analysed(samples)), runs, rounds, reached
-    return _State(samples, _reanalysed(state.analysis, kept, samples), None), runs, rounds, reached
+    return spec_smooth(samples, params), runs, rounds, reached
 
 
-def _sfx(state: _State, params: TfjpParams) -> tuple[np.ndarray, np.ndarray, int, bool]:
+def _sfx(clip: np.ndarray, analysis: Analysis, params: TfjpParams) -> tuple[np.ndarray, np.ndarray, int, bool]:
     """Stages 1 to 4 but for the taper: (kept blocks, denoised samples, rounds of denoising, K reached)."""
-    analysis, gains = state.analysis, None
-    rows, rounds, reached = np.arange(1, len(state.samples) // HOP + 1), 0, False
+    rows, rounds, reached, spectra = np.arange(1, len(clip) // HOP + 1), 0, False, None
     while True:
         rows = rows[silence_cut(analysis.energy[rows], params)]
         noise = noise_profile(analysis, rows, params)
@@ -151,40 +143,33 @@ def _sfx(state: _State, params: TfjpParams) -> tuple[np.ndarray, np.ndarray, int
         if rounds == params.max_iterations:
             reached = True
             break
-        gain = denoise(analysis.power, noise, params)
-        gains = gain if gains is None else gains * gain
-        analysis, rounds = analyse(analysis.power * gain), rounds + 1
+        spectra = spectra or _spectra(clip)
+        spectrum, power = spectra
+        gain = denoise(power, noise, params)
+        power *= gain
+        spectrum *= np.sqrt(gain, out=gain)
+        analysis, rounds = of_power(power), rounds + 1
     energy = analysis.energy[rows]
-    core = core_locate(energy, analysis.entropy[rows], params)
-    whole = len(rows)
-    rows = rows[boundary_norm(core, silence_gate(energy, params), params)]
-    if len(rows) < whole:
-        rows = rows[silence_cut(analysis.energy[rows], params, unit=params.delta_ms // FRAME_MS)]
-    samples = state.samples
-    if gains is not None:
-        spectrum = stft(samples) if state.spectrum is None else state.spectrum
-        samples = istft(spectrum * np.sqrt(gains, out=gains), len(samples))
+    core = core_locate(energy, lambda frames: _entropy(analysis, rows[frames]), params)
+    kept = rows[boundary_norm(core, silence_gate(energy, params), params)]
+    if len(kept) < len(rows):
+        kept = kept[silence_cut(analysis.energy[kept], params, unit=params.delta_ms // FRAME_MS)]
+    samples = clip
+    if spectra is not None:
+        samples = istft(spectra[0], len(clip))
         # Gains that change in time can overshoot the clip's own peak.
-        samples *= min(1.0, np.abs(state.samples).max() / np.abs(samples).max())
-    return rows - 1, samples, rounds, reached
+        samples *= min(1.0, np.abs(clip).max() / np.abs(samples).max())
+    return kept - 1, samples, rounds, reached
 
 
-def _reanalysed(analysis: Analysis, kept: np.ndarray, samples: np.ndarray) -> Analysis:
-    """Analysis of `samples`, made of the `kept` blocks by splice and spec_smooth: only rows at ends and joins are new.
+def _spectra(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    spectrum = stft(clip)
+    return spectrum, power_of(spectrum)
 
-    A taper reaches two blocks in, a crossfade one to either side of its join, a frame half a block beyond its own.
-    """
-    rows = np.zeros(len(kept) + 2, int)
-    rows[1:-1] = kept + 1
-    stale = np.zeros(len(rows), bool)
-    stale[:4] = stale[-4:] = True
-    joins = _breaks(kept)
-    for beside in range(4):
-        stale[joins + beside] = True
-    index = np.flatnonzero(stale)
-    updated = analysis.rows(rows)
-    updated.put(index, analyse(power_of(stft_rows(samples, index))))
-    return updated
+
+def _entropy(analysis: Analysis, rows: np.ndarray) -> np.ndarray:
+    parts = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
+    return np.concatenate([entropy_of(bands_of(analysis.power(part))) for part in parts])
 
 
 def splice(samples: np.ndarray, runs: Runs, params: TfjpParams) -> np.ndarray:
@@ -211,13 +196,9 @@ def _crossfade(length: int) -> np.ndarray:
 
 def _runs(kept: np.ndarray, length: int) -> Runs:
     """Runs of samples of sorted block indices; the last block of a clip of `length` may be a part of one."""
-    breaks = (_breaks(kept) + 1).tolist()
+    breaks = ((kept[1:] - kept[:-1] > 1).nonzero()[0] + 1).tolist()
     parts = pairwise([0, *breaks, len(kept)])
     return tuple((int(kept[a]) * HOP, min((int(kept[b - 1]) + 1) * HOP, length)) for a, b in parts)
-
-
-def _breaks(kept: np.ndarray) -> np.ndarray:
-    return (kept[1:] - kept[:-1] > 1).nonzero()[0]
 
 
 def _within(outer: Runs, inner: Runs) -> Runs:
@@ -248,8 +229,7 @@ def _checked(samples: np.ndarray) -> np.ndarray:
             "of floats; mix down and convert first"
         )
     clip = np.ascontiguousarray(samples, np.float32)
-    # A sum of squares is the quicker look; one that overflows is no fault yet.
-    if not isfinite(clip @ clip) and not np.isfinite(clip).all():
+    if not np.isfinite(clip).all():
         first = int(np.flatnonzero(~np.isfinite(clip))[0])
         raise BadInput(f"sample {first} is {float(clip[first])!r}: samples must be finite; repair or drop the clip")
     return clip

@@ -19,7 +19,7 @@ from pipeline.conditioning.operators import (
     silent_runs,
     spec_smooth,
 )
-from pipeline.conditioning.stft import BANDS, BINS, HOP, analyse, istft, power_of, stft, stft_rows
+from pipeline.conditioning.stft import BANDS, BINS, HOP, analyse, bands_of, entropy_of, istft, of_power, power_of, stft
 from pipeline.conditioning.tfjp import splice
 from schemas.conditioning import TfjpParams
 
@@ -52,26 +52,31 @@ def test_stft_matches_numpy_and_its_own_rows():
         start = (row - 1) * HOP - HOP // 2
         np.testing.assert_allclose(spectrum[row], np.fft.rfft(samples[start : start + 2 * HOP] * window), atol=1e-4)
     index = np.array([0, 5, 513, 701])
-    np.testing.assert_allclose(stft_rows(samples, index), spectrum[index], atol=1e-6)
+    np.testing.assert_allclose(analyse(samples).power(index), np.abs(spectrum[index]) ** 2, rtol=1e-5)
 
 
 def test_energy_is_the_mean_square_and_bands_share_it():
-    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(50 * HOP) / 16_000)
-    analysis = analyse(power_of(stft(tone.astype(np.float32))))
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(50 * HOP) / 16_000)).astype(np.float32)
+    analysis = analyse(tone)
     np.testing.assert_allclose(analysis.energy[2:-2], 0.125, rtol=1e-3)
-    assert analysis.bands.shape == (52, BANDS)
-    np.testing.assert_allclose(analysis.bands[2:-2].sum(axis=1), 0.125, rtol=1e-3)
-    assert (analysis.bands[2:-2].argmax(axis=1) == 2).all()
+    bands = bands_of(analysis.power(np.arange(52)))
+    assert bands.shape == (52, BANDS)
+    np.testing.assert_allclose(bands[2:-2].sum(axis=1), 0.125, rtol=1e-3)
+    assert (bands[2:-2].argmax(axis=1) == 2).all()
+
+
+@given(length=st.integers(0, 20_000), seed=st.integers(0, 99))
+def test_energy_in_time_is_energy_in_frequency(length, seed):
+    samples = np.random.default_rng(seed).uniform(-1, 1, length).astype(np.float32)
+    np.testing.assert_allclose(analyse(samples).energy, of_power(power_of(stft(samples))).energy, rtol=1e-4, atol=1e-9)
 
 
 def test_entropy_is_that_of_the_shares_of_the_bands():
-    rng = np.random.default_rng(0)
-    samples = rng.standard_normal(16_000) * np.geomspace(1e-6, 0.3, 16_000)
-    samples[8_000:] += 0.3 * np.sin(2 * np.pi * 1000 * np.arange(8_000) / 16_000)
-    analysis = analyse(power_of(stft(samples.astype(np.float32))))
-    expected = [scipy.stats.entropy(row) / np.log(BANDS) for row in analysis.bands.astype(float) + 1e-20]
-    np.testing.assert_allclose(analysis.entropy, expected, atol=1e-5)
-    assert analysis.entropy[5] > 0.9 > 0.5 > analysis.entropy[45]
+    bands = np.random.default_rng(0).dirichlet(np.full(BANDS, 0.3), 50).astype(np.float32) * 1e-3
+    expected = scipy.stats.entropy(bands.astype(float) + 1e-20, axis=1) / np.log(BANDS)
+    np.testing.assert_allclose(entropy_of(bands), expected, atol=1e-5)
+    assert entropy_of(np.ones((1, BANDS), np.float32)) == pytest.approx(1)
+    assert entropy_of(np.eye(1, BANDS, dtype=np.float32)) == pytest.approx(0, abs=1e-6)
 
 
 def test_gate_needs_the_floor_or_percentile_and_range():
@@ -124,7 +129,7 @@ def test_edges_keep_edge_ms_and_the_inside_stays():
 def test_noise_profile_is_the_spectrum_of_the_noise():
     samples = white(200, -40)
     samples[100 * HOP : 110 * HOP] += 0.5 * np.sin(2 * np.pi * 1000 * np.arange(10 * HOP) / 16_000)
-    analysis = analyse(power_of(stft(samples))[1:-1])
+    analysis = of_power(power_of(stft(samples))[1:-1])
     noise = noise_profile(analysis, np.arange(200), PARAMS)
     assert noise is not None
     true_level = 10**-4 * HOP  # of a bin: variance times the window's energy
@@ -143,7 +148,7 @@ def test_noise_profile_is_the_spectrum_of_the_noise():
     ],
 )
 def test_no_noise_is_found_where_none_is(samples):
-    analysis = analyse(power_of(stft(samples)))
+    analysis = analyse(samples)
     assert noise_profile(analysis, np.arange(1, len(analysis.energy) - 1), PARAMS) is None
 
 
@@ -173,23 +178,36 @@ def test_denoising_is_worth_it_for_noise_that_something_stands_out_of():
     samples = white(200, -40)
     rows = np.arange(1, 201)
     noise = np.full(BINS, 10**-4 * HOP, np.float32)
-    assert settled(analyse(power_of(stft(samples))), rows, noise, PARAMS)  # the loudest is noise too
+    assert settled(analyse(samples), rows, noise, PARAMS)  # the loudest is noise too
     samples[100 * HOP : 110 * HOP] += 0.5 * np.sin(2 * np.pi * 1000 * np.arange(10 * HOP) / 16_000)
-    analysis = analyse(power_of(stft(samples)))
+    analysis = analyse(samples)
     assert not settled(analysis, rows, noise, PARAMS)
     assert settled(analysis, rows, noise / 100, PARAMS)  # nothing would fall
     assert settled(analysis, rows, noise, TfjpParams(gamma=0))
-    cleaned = analyse(analysis.power * denoise(analysis.power, noise, PARAMS))
+    power = power_of(stft(samples))
+    cleaned = of_power(power * denoise(power, noise, PARAMS))
     assert noise_profile(cleaned, rows, PARAMS) is None or settled(cleaned, rows, noise, PARAMS)
 
 
 def test_core_is_where_energy_is_and_prefers_low_entropy():
     energy = frames((30, -70), (20, -20), (10, -50), (20, -25), (30, -70))
-    span = core_locate(energy, np.ones(110, np.float32), PARAMS)
+    span = core_locate(energy, lambda index: np.ones(len(index), np.float32), PARAMS)
     assert span == (30, 80)
     faint = frames((20, -62), (20, -20), (20, -62))  # 42 dB under the loudest
-    assert core_locate(faint, np.ones(60, np.float32), PARAMS) == (20, 40)
-    assert core_locate(faint, np.zeros(60, np.float32), PARAMS) == (0, 60)
+    assert core_locate(faint, lambda index: np.ones(len(index), np.float32), PARAMS) == (20, 40)
+    assert core_locate(faint, lambda index: np.zeros(len(index), np.float32), PARAMS) == (0, 60)
+
+
+@given(st.data())
+def test_core_is_the_span_of_the_largest_sum(data):
+    levels = data.draw(st.lists(st.floats(-70, 0), min_size=2, max_size=40))
+    least = data.draw(st.sampled_from([10.0, 20.0, 40.0]))
+    energy = (10 ** (np.array(levels) / 10)).astype(np.float32)
+    entropy = np.random.default_rng(data.draw(st.integers(0, 99))).uniform(0, 1, len(energy)).astype(np.float32)
+    start, stop = core_locate(energy, entropy.__getitem__, TfjpParams(range_db=least))
+    score = energy / energy.max() / np.maximum(entropy, 0.1) - 10 ** (-least / 10)
+    sums = [score[a:b].sum() for a in range(len(score)) for b in range(a + 1, len(score) + 1)]
+    assert score[start:stop].sum() == pytest.approx(max(sums), abs=1e-5)
 
 
 @given(st.data())
@@ -198,9 +216,9 @@ def test_core_of_a_core_is_the_core(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     energy = (10 ** (np.array(levels) / 10)).astype(np.float32)
     entropy = rng.uniform(0, 1, len(energy)).astype(np.float32)
-    start, stop = core_locate(energy, entropy, PARAMS)
+    start, stop = core_locate(energy, entropy.__getitem__, PARAMS)
     assert start <= int(energy.argmax()) < stop
-    assert core_locate(energy[start:stop], entropy[start:stop], PARAMS) == (0, stop - start)
+    assert core_locate(energy[start:stop], entropy[start:stop].__getitem__, PARAMS) == (0, stop - start)
 
 
 @given(st.data())
