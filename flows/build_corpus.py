@@ -19,7 +19,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 
-from flows.on_ray import build_on_ray
+from flows.on_ray import Runner, build_on_ray
 from flows.prefect_api import prefect_api, wait_for
 from pipeline.corpus_build import Plan, Workplace, build_shard, identity, planned, publish
 from pipeline.errors import TooManyQuarantined, WorkerLost
@@ -34,15 +34,8 @@ from schemas.recipe import Recipe
 Progress = Callable[[str, int, int], None]
 """Called with (what is counted: "planned" or "built", streams done, streams in all)."""
 POLL_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Runner:
-    """Ray, of this machine or at the address of a cluster."""
-
-    address: str | None = None
-    gpus: float = 0.0
-    """Share of one for making the sounds of a shard; 0 where the recipe's generators and listeners need none."""
+SHARDS_PER_WORKER = 50
+"""Then come new workers, so that what a process gathers does not grow with the corpus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +123,12 @@ def _missing(workplace: Workplace, plan: Plan) -> list[str]:
 
 
 def _run_here(workplace: Workplace, names: list[str], workers: int) -> None:
+    for start in range(0, len(names), SHARDS_PER_WORKER * workers):
+        _run_some(workplace, names[start : start + SHARDS_PER_WORKER * workers], workers)
+
+
+def _run_some(workplace: Workplace, names: list[str], workers: int) -> None:
+    """Build some shards with new workers."""
     runner = ProcessPoolTaskRunner(max_workers=workers, initializer=end_with_parent)
     # Prefect's own runners are not of the type it declares (an invariant type parameter).
     run = run_shards.with_options(task_runner=runner)  # pyright: ignore[reportArgumentType]
@@ -167,7 +166,7 @@ def run_on_ray(workplace: Workplace, names: list[str], workers: int, runner: Run
 @task(name="build-shards-on-ray")
 def run_all_on_ray(workplace: Workplace, names: list[str], workers: int, runner: Runner) -> None:
     """Build the shards as tasks of Ray's."""
-    build_on_ray(workplace, names, workers=workers, address=runner.address, gpus=runner.gpus)
+    build_on_ray(workplace, names, workers=workers, runner=runner)
 
 
 def end_with_parent() -> None:

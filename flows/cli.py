@@ -18,6 +18,7 @@ from flows import estimate_cli, streaming_cli, validate_cli, view_cli
 from flows.corpus_cli import corpus_app, print_changes
 from flows.library_cli import library_app
 from flows.probe_cli import probe_app
+from flows.ray_options import Address, Gpus, RunnerKind, runner_of
 from flows.terminal import err, out, place, settings, stages
 from pipeline.errors import BadInput, StreamAudioError
 
@@ -166,16 +167,9 @@ def build(
         ),
     ] = None,
     workers: Workers = 1,
-    runner: Annotated[Literal["local", "ray"], typer.Option(help="Processes of this machine, or Ray.")] = "local",
-    address: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Ray cluster, or auto; without it Ray on this machine.")
-    ] = None,
-    gpus: Annotated[
-        float,
-        typer.Option(
-            min=0, max=8, help="Share of a GPU for making a shard's sounds on Ray, such as 0.25; the rest runs on CPUs."
-        ),
-    ] = 0.0,
+    runner: RunnerKind = "local",
+    address: Address = None,
+    gpus: Gpus = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Build only so many streams.")] = None,
     replay_only: Annotated[
         bool, typer.Option("--replay-only", help="Ask no language model: take every reply from the recipe's cache.")
@@ -189,13 +183,12 @@ def build(
     ] = None,
 ) -> None:
     """Build a corpus, or go on with one: finished shards are kept."""
-    from flows.build_corpus import Runner, build_corpus
+    from flows.build_corpus import build_corpus
     from flows.starter import find_library
     from flows.versions import renew, without
     from pipeline.config import load_recipe
 
-    if runner == "local" and (address is not None or gpus):
-        raise BadInput("--address and --gpus are of Ray; pass --runner ray too")
+    ray = runner_of(runner, address, gpus)
     loaded = load_recipe(recipe)
     if marks is not None:
         if mode != "new":
@@ -210,7 +203,7 @@ def build(
             found,
             out_folder,
             workers=workers,
-            runner=Runner(address, gpus) if runner == "ray" else None,
+            runner=ray,
             limit=limit,
             replay_only=replay_only,
             on_progress=on_progress,

@@ -10,90 +10,136 @@ each: what shares a GPU must not keep memory there that is another's by then.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from flows.prefect_api import raise_first
 from pipeline.corpus_build import Workplace, build_shard, generate_shard
 from pipeline.errors import BadInput, MissingDependency, WorkerLost
 
+if TYPE_CHECKING:
+    from pipeline.validation.replay.run import Replay
+
 RETRIES = 3
-"""Times that Ray starts a shard anew after its worker was lost."""
+"""Times that Ray starts a task anew after its worker was lost."""
 
 
-def build_on_ray(
-    workplace: Workplace,
-    names: list[str],
-    *,
-    workers: int,
-    address: str | None,
-    gpus: float,
-) -> None:
-    """Build shards as Ray tasks, `workers` at a time.
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Ray, of this machine or at the address of a cluster."""
+
+    address: str | None = None
+    """`auto`, `HOST:PORT`, `ray://HOST:PORT`; None for a Ray of this machine alone."""
+    gpus: float = 0.0
+    """Share of one for making the sounds of a shard, or for a listener; 0 where none is needed."""
+
+
+def build_on_ray(workplace: Workplace, names: Sequence[str], *, workers: int, runner: Runner) -> None:
+    """Build shards as Ray tasks.
 
     Args:
         workplace: where the workers find everything; on other machines, in an object store or a shared folder.
         names: the shards.
         workers: shards built at a time, on one CPU and no GPU each.
-        address: of a cluster (`auto`, `HOST:PORT`, `ray://HOST:PORT`); None for a Ray of this machine alone.
-        gpus: share of a GPU that the task which makes a shard's sounds asks for; 0 for none of these tasks.
+        runner: with `gpus`, the sounds of a shard are made by a task of its own, which alone asks for them.
 
     Raises:
         MissingDependency: Ray is not installed.
         BadInput: the cluster is not there, or has not what a task asks for.
         WorkerLost: a shard's worker was lost too often; run the same again to resume.
     """
+    with _opened(workers, runner) as ray:
+        build = ray.remote(num_cpus=1, num_gpus=0, max_retries=RETRIES)(build_shard).options(name="build-shard")
+        # No CPU, or it would wait for one with its GPU idle.
+        on_gpu = ray.remote(num_cpus=0, num_gpus=runner.gpus, max_calls=1, max_retries=RETRIES)
+        generate = on_gpu(generate_shard).options(name="generate-sounds")
+
+        def built(name: str, report: Any) -> None:
+            workplace.report_progress(name, report.file.rows + len(report.quarantined))
+
+        _all(
+            ray,
+            names,
+            workers,
+            first=(lambda name: generate.remote(workplace, name)) if runner.gpus else None,
+            then=lambda name, made: build.remote(workplace, name, made),
+            on_done=built,
+        )
+
+
+def replay_on_ray(replay: Replay, *, workers: int, runner: Runner) -> None:
+    """Let a listener hear the jobs of a replay as Ray tasks, `workers` at a time, of one CPU and `gpus` GPUs each.
+
+    Raises as `build_on_ray`.
+    """
+    from pipeline.validation.replay.run import replay_job
+
+    with _opened(workers, runner) as ray:
+        on_gpu = {"num_gpus": runner.gpus, "max_calls": 1} if runner.gpus else {}
+        hear = ray.remote(num_cpus=1, max_retries=RETRIES, **on_gpu)(replay_job).options(name="replay-job")
+        _all(ray, replay.source.jobs(), workers, first=None, then=lambda job, _: hear.remote(replay, job))
+
+
+@contextlib.contextmanager
+def _opened(workers: int, runner: Runner) -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
         raise MissingDependency(
             "--runner ray needs Ray: pip install 'streamaudio-builder[ray]', or use --runner local"
         ) from error
-    alone: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
+    alone: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if runner.address is None else {}
     try:
-        ray.init(address=address or "local", log_to_driver=False, **alone)
+        ray.init(address=runner.address or "local", log_to_driver=False, **alone)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise BadInput(
-            f"--address {address!r} is no Ray cluster ({_line(error)}); leave it out to use Ray here"
+            f"--address {runner.address!r} is no Ray cluster ({_line(error)}); leave it out to use Ray here"
         ) from error
     try:
-        _check_gpus(ray.cluster_resources(), gpus)
-        build = ray.remote(build_shard).options(num_cpus=1, num_gpus=0, max_retries=RETRIES, name="build-shard")
-        # No CPU, or it would wait for one with its GPU idle.
-        on_gpu = ray.remote(num_cpus=0, num_gpus=gpus, max_calls=1, max_retries=RETRIES)
-        generate = on_gpu(generate_shard).options(name="generate-sounds") if gpus else None
-        _all(ray, generate, build, workplace, names, workers)
+        _check_gpus(ray.cluster_resources(), runner.gpus)
+        yield ray
     finally:
         ray.shutdown()
 
 
-def _all(ray: Any, generate: Any, build: Any, workplace: Workplace, names: list[str], workers: int) -> None:
+def _all(
+    ray: Any,
+    names: Sequence[str],
+    at_once: int,
+    *,
+    first: Callable[[str], Any] | None,
+    then: Callable[[str, Any], Any],
+    on_done: Callable[[str, Any], None] = lambda name, result: None,
+) -> None:
+    """Start a task for every name by `then`, at most `at_once` at a time, which gets the result of a task that `first`
+    starts, where there is one; as many of these are ahead."""
     waiting, failed = deque(names), list[Exception]()
-    making, made, building = dict[Any, str](), deque[tuple[str, Any]](), dict[Any, str]()
-    while making or building or ((waiting or made) and not failed):
-        while waiting and len(making) + len(made) < workers and not failed:
+    ahead, ready, running = dict[Any, str](), deque[tuple[str, Any]](), dict[Any, str]()
+    while ahead or running or ((waiting or ready) and not failed):
+        while waiting and len(ahead) + len(ready) < at_once and not failed:
             name = waiting.popleft()
-            if generate is None:
-                made.append((name, None))
+            if first is None:
+                ready.append((name, None))
             else:
-                making[generate.remote(workplace, name)] = name
-        while made and len(building) < workers and not failed:
-            name, sounds = made.popleft()
-            building[build.remote(workplace, name, sounds)] = name
-        # Sounds are fetched by who builds with them, and a failure to make them is told by that task.
-        (done, *_), _ = ray.wait([*building, *making], num_returns=1, fetch_local=False)
-        if done in making:
-            made.append((making.pop(done), done))
+                ahead[first(name)] = name
+        while ready and len(running) < at_once and not failed:
+            name, result = ready.popleft()
+            running[then(name, result)] = name
+        # What comes first is fetched by the task that takes it, which also tells when it failed.
+        (done, *_), _ = ray.wait([*running, *ahead], num_returns=1, fetch_local=False)
+        if done in ahead:
+            ready.append((ahead.pop(done), done))
             continue
-        name = building.pop(done)
+        name = running.pop(done)
         try:
-            report = ray.get(done)
-            workplace.report_progress(name, report.file.rows + len(report.quarantined))
+            on_done(name, ray.get(done))
         except ray.exceptions.RayTaskError as error:
             failed.append(error.cause)
         except ray.exceptions.RayError as error:
-            failed.append(WorkerLost(f"shard {name!r}: its worker was lost ({_line(error)}); run the same to resume"))
+            failed.append(WorkerLost(f"{name!r}: its worker was lost ({_line(error)}); run the same to resume"))
     raise_first(failed)
 
 

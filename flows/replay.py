@@ -18,6 +18,7 @@ from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 from pydantic import TypeAdapter, ValidationError
 
+from flows.on_ray import Runner, replay_on_ray
 from flows.prefect_api import wait_for
 from pipeline.config import MAX_RECIPE_BYTES
 from pipeline.errors import BadInput
@@ -134,10 +135,13 @@ def run_replay(
     gates: Gates | None = None,
     scorers: Scorers | None = None,
     workers: int = 1,
+    runner: Runner | None = None,
     fresh: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Replayed:
     """Hear everything that was not heard yet, store it, and judge it all.
+
+    Shards are heard by `workers` processes, here or, with a `runner`, on Ray.
 
     Raises:
         BadInput: the listener breaks its protocol, or the corpus cannot be read.
@@ -146,7 +150,7 @@ def run_replay(
     """
     folder, identity = replay.folder, replay.identity()
     if not folder.claim(identity, fresh=fresh):
-        _hear(replay, workers, functools.partial(on_progress, "replayed"))
+        _hear(replay, workers, runner, functools.partial(on_progress, "replayed"))
         folder.finish(replay.parts(), identity)
     scorers, heard = scorers or Scorers(), list(replay.judged())
     found = {
@@ -181,16 +185,20 @@ def run_job(replay: Replay, job: str) -> None:
     replay_job(replay, job)
 
 
-def _hear(replay: Replay, workers: int, on_progress: Callable[[int, int], None]) -> None:
+def _hear(replay: Replay, workers: int, runner: Runner | None, on_progress: Callable[[int, int], None]) -> None:
     total, before = replay.streams(), replay.folder.done()
+    if runner is not None:
+        with _watched(lambda: on_progress(replay.folder.done(), total)):
+            replay_on_ray(replay, workers=workers, runner=runner)
+        return
     if workers == 1:
         heard = itertools.count(before + 1)
         for job in replay.source.jobs():
             replay_job(replay, job, on_stream=lambda: on_progress(next(heard), total))
         return
-    runner = ProcessPoolTaskRunner(max_workers=workers)
+    processes = ProcessPoolTaskRunner(max_workers=workers)
     # Prefect's own runners are not of the type it declares (an invariant type parameter).
-    run = run_jobs.with_options(task_runner=runner)  # pyright: ignore[reportArgumentType]
+    run = run_jobs.with_options(task_runner=processes)  # pyright: ignore[reportArgumentType]
     try:
         with _watched(lambda: on_progress(replay.folder.done(), total)):
             run(replay)

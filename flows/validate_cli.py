@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from flows.ray_options import Address, Gpus, RunnerKind, runner_of
 from flows.terminal import err, out, place, stages
 from pipeline.errors import BadInput, GateFailed
 
@@ -54,6 +55,9 @@ def validate(
     split: Annotated[list[str] | None, typer.Option(help="Hear these splits only.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Hear so many streams only.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes of the replay.")] = 1,
+    runner: RunnerKind = "local",
+    address: Address = None,
+    gpus: Gpus = 0.0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw earlier results of this name away.")] = False,
     contract: Annotated[bool, typer.Option(help="Check the contract before the replay or the audit.")] = True,
     audit: Annotated[
@@ -74,8 +78,9 @@ def validate(
         raise BadInput(
             f"--report, --audit and --model write into the corpus; copy {str(corpus)!r} to this machine first"
         )
-    if model is None and (program or suite != "corpus"):
-        raise BadInput("a program or a suite needs somebody who listens; pass --model")
+    ray = runner_of(runner, address, gpus)
+    if model is None and (program or suite != "corpus" or ray is not None):
+        raise BadInput("a program, a suite or Ray needs somebody who listens; pass --model")
     findings = _contract(corpus, library) if contract or not (model or audit) else None
     broken = [] if findings is None else [*findings.by_rule()]
     if "manifest-readable" in broken:
@@ -95,6 +100,7 @@ def validate(
                 gates=gates if suite == "corpus" else None,
                 scorers=_scorers(embed, judge, reranker),
                 workers=workers,
+                runner=ray,
                 fresh=fresh,
                 on_progress=on_progress,
             )

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.build_corpus import Built, Progress, Runner, build_corpus
+from flows.build_corpus import Built, Progress, build_corpus
+from flows.on_ray import Runner
 from pipeline.config import recipe_sha256
 from pipeline.corpus_build import identity
 from pipeline.errors import BadInput, GateFailed, StaleIdentity

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from flows import on_ray
-from flows.build_corpus import Runner, build_corpus
-from flows.on_ray import build_on_ray
+from flows.build_corpus import build_corpus
+from flows.on_ray import Runner, build_on_ray
 from pipeline.corpus_build import Workplace
 from pipeline.errors import BadInput, MissingDependency, WorkerLost
 from schemas.recipe import Recipe
@@ -96,7 +96,7 @@ def test_the_gpu_makes_one_shards_sounds_while_another_shard_is_built_without_on
 
     monkeypatch.setattr(on_ray, "generate_shard", generate)
     monkeypatch.setattr(on_ray, "build_shard", build)
-    build_on_ray(Workplace(tmp_path, tmp_path), ["a", "b"], workers=1, address=None, gpus=1)
+    build_on_ray(Workplace(tmp_path, tmp_path), ["a", "b"], workers=1, runner=Runner(gpus=1))
     assert {name: (tmp_path / name).read_text() for name in "ab"} == dict.fromkeys("ab", "0 and ''")
 
 
@@ -114,7 +114,7 @@ def test_a_model_that_fails_on_the_gpu_ends_the_build_with_its_own_error(tmp_pat
 
     monkeypatch.setattr(on_ray, "generate_shard", generate)
     with pytest.raises(BadInput, match="no such model"):
-        build_on_ray(Workplace(tmp_path, tmp_path), ["a", "b"], workers=1, address=None, gpus=1)
+        build_on_ray(Workplace(tmp_path, tmp_path), ["a", "b"], workers=1, runner=Runner(gpus=1))
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_nothing_outlives_a_killed_build(starter, tmp_path, recipe_file):
 def test_without_ray_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependency, match=r"streamaudio-builder\[ray\]"):
-        build_on_ray(Workplace(tmp_path, tmp_path), ["a"], workers=1, address=None, gpus=0)
+        build_on_ray(Workplace(tmp_path, tmp_path), ["a"], workers=1, runner=Runner())
 
 
 @pytest.mark.parametrize("option", [("--address", "auto"), ("--gpus", "0.5")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import sys
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from flows.on_ray import Runner
 from flows.replay import Scorers, listener_settings, run_replay, source_of
 from pipeline.errors import BadInput, StaleIdentity
 from pipeline.validation.gates import broken_by_corpus, broken_by_listener
@@ -332,10 +334,23 @@ def test_the_documented_program_joins(
 
 
 @pytest.mark.slow
-def test_workers_hear_shards_side_by_side(corpus: Path, silent: CommandListener) -> None:
+@pytest.mark.parametrize("gpus", [None, 0.5])
+def test_workers_hear_shards_side_by_side(
+    corpus: Path, silent: CommandListener, monkeypatch: pytest.MonkeyPatch, gpus: float | None
+) -> None:
     alone = run_replay(Replay(CorpusSource(corpus), silent, corpus)).results.read_bytes()
+    if gpus is not None:
+        ray = pytest.importorskip("ray", reason="Ray is not installed; it comes with the extra ray")
+        # Ray counts a GPU that is not there, and lets nobody see it but who asked for it.
+        monkeypatch.setattr(ray, "init", functools.partial(ray.init, num_gpus=1))
+        Path(silent.argv[1]).write_text(
+            f"import os\nassert os.environ['CUDA_VISIBLE_DEVICES'] == '0'\n{SILENT_PROGRAM}"
+        )
+        silent = silent.model_copy(update={"keep_env": ("CUDA_VISIBLE_DEVICES",)})
     together = run_replay(
-        Replay(CorpusSource(corpus), silent.model_copy(update={"name": "pair"}), corpus), workers=2
+        Replay(CorpusSource(corpus), silent.model_copy(update={"name": "pair"}), corpus),
+        workers=2,
+        runner=None if gpus is None else Runner(gpus=gpus),
     ).results
     one, other = (pq.read_table(results).drop_columns("chunks") for results in (pa.BufferReader(alone), together))
     assert one.equals(other)
