@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--streams 280] [--workers 1] [--json FILE]
 
 Builds every sub-task at equal share, in shards of 28 streams, from a starter library that nobody has built from: the
-worker conditions every clip itself, which loads torch. Per process, from /proc every 0.2 s: the peak of its resident
+worker conditions every clip itself. Per process, from /proc every 0.2 s: the peak of its resident
 memory (VmHWM), the most that was its own (RssAnon) and the most that files back (RssFile: libraries, which the system
 may drop). Last the peak of the sum, in which what processes share counts once (Pss).
 """
