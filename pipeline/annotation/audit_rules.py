@@ -5,18 +5,14 @@ fire; safety-critical signal), never from an evaluation set.
 """
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Final
 
-import yaml
-
+from pipeline.packaged import packaged_yaml
 from schemas.taxonomy import AuditLabel, Criterion
 
 LEXICON: Final[dict[str, tuple[str, ...]]] = {
     concept: tuple(phrase.strip() for phrase in phrases.split("/"))
-    for concept, phrases in yaml.safe_load(
-        files("pipeline.annotation").joinpath("audit.yaml").read_text(encoding="utf-8")
-    ).items()
+    for concept, phrases in packaged_yaml("pipeline.annotation", "audit.yaml").items()
 }
 """Concept -> phrases."""
 

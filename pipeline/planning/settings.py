@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
+from pipeline.packaged import packaged_yaml
 from pipeline.synthesis.kinds import KINDS, match_kind, words
 from schemas.taxonomy import EventKind
 
@@ -89,8 +87,8 @@ def renders(caption: str, tags: tuple[str, ...], *, bed: bool) -> str | None:
 @cache
 def grammar() -> Grammar:
     """The grammar, read once."""
-    sounds = {name: _sound(name, entry) for name, entry in _read("sounds.yaml").items()}
-    data = _read("settings.yaml")
+    sounds = {name: _sound(name, entry) for name, entry in packaged_yaml("pipeline.planning", "sounds.yaml").items()}
+    data = packaged_yaml("pipeline.planning", "settings.yaml")
     groups = {name: _items(text) for name, text in data["groups"].items()}
     settings = tuple(_setting(name, entry, groups) for name, entry in data["settings"].items())
     return Grammar(
@@ -163,10 +161,6 @@ def _phrases() -> dict[str, list[tuple[frozenset[str], Sound]]]:
         for phrase in sound.phrases:
             index.setdefault(min(phrase), []).append((phrase, sound))
     return index
-
-
-def _read(name: str) -> dict[str, Any]:
-    return yaml.safe_load(files("pipeline.planning").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _items(text: str) -> tuple[str, ...]:

@@ -7,17 +7,15 @@ tags with the names of the AudioSet ontology.
 import hashlib
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from pipeline.errors import BadInput
 from pipeline.library import licences
 from pipeline.library.importers import manifest
 from pipeline.library.importers.folder import audio_files
 from pipeline.library.importers.source import Rejected, Source, inside, one_line, words_of_name
+from pipeline.packaged import packaged_yaml
 
 _ATTRIBUTION = "attribution.csv"
 _META = Path("meta", "esc50.csv")
@@ -70,7 +68,7 @@ def _attribution(row: dict[str, Any]) -> str:
 
 @cache
 def _classes() -> dict[str, dict[str, list[str]]]:
-    return yaml.safe_load(files("pipeline.library.importers").joinpath("esc_classes.yaml").read_text("utf-8"))
+    return packaged_yaml("pipeline.library.importers", "esc_classes.yaml")
 
 
 def _describe(label: str, filename: str) -> tuple[str, tuple[str, ...]]:

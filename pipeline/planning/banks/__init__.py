@@ -1,16 +1,15 @@
 """The texts that people and the assistant say, as YAML."""
 
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
+from pipeline.packaged import packaged_yaml
 
 
 @cache
 def bank(name: str) -> Any:
     """One file of texts, read once."""
-    return yaml.safe_load(files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    return packaged_yaml(__name__, f"{name}.yaml")
 
 
 @cache
