@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.prefect_api import raise_first
+from flows.shared_ledger import shared_ledger
 from pipeline.corpus_build import Workplace, build_shard, generate_shard
 from pipeline.errors import BadInput, MissingDependency, WorkerLost
 
@@ -51,7 +52,7 @@ def build_on_ray(workplace: Workplace, names: Sequence[str], *, workers: int, ru
         BadInput: the cluster is not there, or has not what a task asks for.
         WorkerLost: a shard's worker was lost too often; run the same again to resume.
     """
-    with _opened(workers, runner) as ray:
+    with _opened(workers, runner) as ray, shared_ledger(ray, workplace, runner.address) as workplace:
         build = ray.remote(num_cpus=1, num_gpus=0, max_retries=RETRIES)(build_shard).options(name="build-shard")
         # No CPU, or it would wait for one with its GPU idle.
         on_gpu = ray.remote(num_cpus=0, num_gpus=runner.gpus, max_calls=1, max_retries=RETRIES)

@@ -14,7 +14,7 @@ from pipeline.language.client import LanguageClient
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from pipeline.language.budget import Ledger
+    from pipeline.language.budget import Book
     from pipeline.language.cache import ReplyCache
     from pipeline.language.client import Answer
     from prompts import Prompt
@@ -29,7 +29,7 @@ class Bridge:
     What stops the run, stops it for everybody: after EndpointDown or BudgetReached every `ask` raises the same.
     """
 
-    def __init__(self, config: EndpointConfig, cache: ReplyCache, ledger: Ledger, *, replay_only: bool = False) -> None:
+    def __init__(self, config: EndpointConfig, cache: ReplyCache, ledger: Book, *, replay_only: bool = False) -> None:
         self.config, self.cache, self.ledger = config, cache, ledger
         self._stopped: EndpointDown | BudgetReached | None = None
         self._loop = asyncio.new_event_loop()
@@ -84,5 +84,5 @@ class Bridge:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
-async def _open(config: EndpointConfig, cache: ReplyCache, ledger: Ledger, replay_only: bool) -> LanguageClient:
+async def _open(config: EndpointConfig, cache: ReplyCache, ledger: Book, replay_only: bool) -> LanguageClient:
     return LanguageClient(config, cache, ledger, replay_only=replay_only)

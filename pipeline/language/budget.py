@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import filelock
 
@@ -49,6 +49,19 @@ def cost_of(price: Price | None, input_tokens: int, output_tokens: int) -> float
     if price is None:
         return None
     return (input_tokens * price.input_per_mtok + output_tokens * price.output_per_mtok) / 1e6
+
+
+class Book(Protocol):
+    """Where requests are entered: a `Ledger`, or the way to one of another machine."""
+
+    def reserve(
+        self, *, key: str, role: str, scene: str, model: str, price: Price | None, input_tokens: int, output_tokens: int
+    ) -> int: ...
+    def bill(self, row: int, price: Price | None, input_tokens: int | None, output_tokens: int | None) -> None: ...
+    def release(self, row: int) -> None: ...
+    def lose(self, row: int) -> None: ...
+    def recover(self) -> list[str]: ...
+    def close(self) -> None: ...
 
 
 class Ledger:

@@ -23,7 +23,7 @@ from pipeline.language.wire import ATTEMPTS, MAX_BODY_BYTES, Attempts, Envelope,
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.language.budget import Ledger
+    from pipeline.language.budget import Book
     from pipeline.language.cache import ReplyCache
     from prompts import Prompt
     from schemas.language import EndpointConfig
@@ -66,7 +66,7 @@ class LanguageClient:
     With `replay_only` nothing is requested and no key is read.
     """
 
-    def __init__(self, config: EndpointConfig, cache: ReplyCache, ledger: Ledger, *, replay_only: bool = False) -> None:
+    def __init__(self, config: EndpointConfig, cache: ReplyCache, ledger: Book, *, replay_only: bool = False) -> None:
         self.config, self.cache, self.ledger = config, cache, ledger
         self.replay_only = replay_only
         self._key = "" if replay_only else _key(config.api_key_env)

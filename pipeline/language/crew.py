@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import platformdirs
 
 from pipeline.errors import ReplyRejected, SceneRejected
-from pipeline.language.budget import Ledger
+from pipeline.language.budget import Book, Ledger
 from pipeline.language.cache import ReplyCache
 from prompts import load
 from schemas.language import LanguageRole
@@ -161,16 +161,17 @@ def rejection(rejected: ReplyRejected) -> SceneRejected:
     return SceneRejected(rejected.role, f"{rejected}; the reply was {raw!r}" if raw else str(rejected))
 
 
-def open_crew(recipe: Recipe, ledger: Path, *, replay_only: bool = False) -> Crew:
-    """The crew of a recipe; `ledger` is the sqlite file that all workers of a build share."""
+def open_crew(recipe: Recipe, ledger: Path | Book, *, replay_only: bool = False) -> Crew:
+    """The crew of a recipe; `ledger` is what all workers of a build share: a sqlite file, or the way to one."""
     planner = recipe.planner
     if not isinstance(planner, ModelPlanner):
         return Crew()
     # The openai package takes a second to import, and a scripted build needs none of it.
     from pipeline.language.bridge import Bridge
 
-    book = Ledger(ledger, budget=planner.budget, currency=planner.currency)
-    return Crew(planner, Bridge(planner, reply_cache(planner), book, replay_only=replay_only))
+    if isinstance(ledger, Path):
+        ledger = Ledger(ledger, budget=planner.budget, currency=planner.currency)
+    return Crew(planner, Bridge(planner, reply_cache(planner), ledger, replay_only=replay_only))
 
 
 def reply_cache(planner: ModelPlanner) -> ReplyCache:

@@ -19,7 +19,7 @@ from pipeline.errors import BudgetReached
 
 if TYPE_CHECKING:
     from pipeline.errors import StreamAudioError
-    from pipeline.language.budget import Ledger
+    from pipeline.language.budget import Book
     from schemas.language import Price
 
 MAX_BODY_BYTES = 1_000_000
@@ -77,7 +77,7 @@ ATTEMPTS: ContextVar[Attempts] = ContextVar("attempts")
 class MeteredHttp(openai.DefaultAsyncHttpxClient):
     """The HTTP client under the openai client; `timeout_s` bounds a whole attempt, not only each read of it."""
 
-    def __init__(self, ledger: Ledger, *, timeout_s: float) -> None:
+    def __init__(self, ledger: Book, *, timeout_s: float) -> None:
         super().__init__(timeout=timeout_s, follow_redirects=False)
         self._ledger, self._timeout_s = ledger, timeout_s
 

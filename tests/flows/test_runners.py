@@ -19,11 +19,14 @@ import yaml
 from flows import on_ray
 from flows.build_corpus import build_corpus
 from flows.on_ray import Runner, build_on_ray
+from flows.shared_ledger import shared_ledger
 from pipeline.corpus_build import Workplace
-from pipeline.errors import BadInput, MissingDependency, WorkerLost
+from pipeline.errors import BadInput, BudgetReached, MissingDependency, WorkerLost
+from pipeline.shards.corpus import CorpusFolder
+from schemas.language import Price
 from schemas.recipe import Recipe
 from tests.flows.commands import ROOT, run
-from tests.flows.language_builds import SMALL, build, data_of
+from tests.flows.language_builds import MODEL, SMALL, build, data_of, recipe_for
 
 RECIPE = SMALL | {"name": "runners", "streams": 6}
 
@@ -115,6 +118,41 @@ def test_a_model_that_fails_on_the_gpu_ends_the_build_with_its_own_error(tmp_pat
     monkeypatch.setattr(on_ray, "generate_shard", generate)
     with pytest.raises(BadInput, match="no such model"):
         build_on_ray(Workplace(tmp_path, tmp_path), ["a", "b"], workers=1, runner=Runner(gpus=1))
+
+
+@pytest.mark.slow
+def test_workers_of_all_machines_share_a_budget(tmp_path, monkeypatch):
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed; it comes with the extra ray")
+    price = Price(input_per_mtok=1e6, output_per_mtok=1e6)
+
+    def build(workplace: Workplace, name: str, made: None) -> object:
+        import ray
+
+        crew = workplace.crew(recipe)
+        assert crew.bridge is not None
+        request = {"key": name, "role": "auditor", "scene": name, "model": MODEL, "price": price}
+        crew.bridge.ledger.reserve(**request, input_tokens=1, output_tokens=0)
+        crew.bridge.close()
+        (tmp_path / name).write_text(ray.get_runtime_context().get_node_id())
+        time.sleep(2)  # So that the next one goes to the other machine.
+        return SimpleNamespace(file=SimpleNamespace(rows=1), quarantined=())
+
+    recipe = recipe_for("http://127.0.0.1:9/v1", tmp_path, planner={"budget": 2.5})
+    workplace = Workplace.prepare(CorpusFolder(tmp_path / "corpus"), recipe, tmp_path)
+    monkeypatch.setattr(on_ray, "build_shard", build)
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster.add_node(num_cpus=1)
+    try:
+        with pytest.raises(BudgetReached, match=r"2.5 USD: 2 are spent"):
+            build_on_ray(workplace, ["a", "b", "c"], workers=2, runner=Runner(cluster.address))
+    finally:
+        cluster.shutdown()
+    assert len({path.read_text() for path in map(tmp_path.joinpath, "abc") if path.is_file()}) == 2
+    spent = workplace.spending(recipe)
+    assert spent is not None
+    assert (spent["total"]["requests"], spent["total"]["cost"]) == (2, 2.0)
+    with pytest.raises(BadInput, match="auto"), shared_ledger(None, workplace, "ray://there:10001"):
+        pass
 
 
 @pytest.mark.slow
