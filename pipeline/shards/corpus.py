@@ -183,10 +183,11 @@ class CorpusFolder:
             yield
 
     def clear_halves(self) -> None:
-        """Delete what a killed build had half written. Not in `replay` or `report`: others may be writing there."""
+        """Delete what a killed build had half written. Not of replays or reports: others may be writing there."""
         half, own = ".*.tmp", ("assets", "data", "text", ".state")
         if isinstance(self.root, Path):
-            left = [*self.root.glob(half), *(path for name in own for path in (self.root / name).rglob(half))]
+            found = (path for name in own for path in (self.root / name).rglob(half))
+            left = [*self.root.glob(half), *(p for p in found if not p.is_relative_to(self.root / ".state" / "replay"))]
         else:
             abort_uploads(self.root)
             left = [*scratch(self.root).rglob(half)]

@@ -58,6 +58,19 @@ def test_two_builds_may_not_share_a_folder(tmp_path):
         pass
 
 
+def test_what_a_kill_left_half_written_is_cleared_and_a_replay_that_goes_on_left(tmp_path):
+    folder = CorpusFolder(tmp_path / "corpus")
+    halves = [folder.root / name for name in ("data/.a.parquet.7.tmp", ".state/next/data/.b.7.tmp", ".README.md.7.tmp")]
+    written = folder.root / ".state/replay/probe/.train-0.7.tmp"
+    for path in (*halves, written):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with folder.claimed(IDENTITY):
+        pass
+    assert not any(path.exists() for path in halves)
+    assert written.exists()
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(BadInput, match=r"thesis\.tex"), CorpusFolder(tmp_path).claimed(IDENTITY):
