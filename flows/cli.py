@@ -212,7 +212,8 @@ def build(
     if mode != "new":
         _print_version(built.manifest)
     out.print(f"corpus  {out_folder}")
-    out.print(f"next: streamaudio validate {out_folder} --report")
+    # A report is written into a folder.
+    out.print(f"next: streamaudio validate {out_folder}{' --report' if isinstance(out_folder, Path) else ''}")
 
 
 @app.command()
