@@ -20,7 +20,7 @@ from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from flows.on_ray import Runner, build_on_ray
-from flows.prefect_api import prefect_api, wait_for
+from flows.prefect_api import prefect_api, start_ahead, wait_for
 from pipeline.corpus_build import Plan, Workplace, build_shard, identity, planned, publish
 from pipeline.errors import TooManyQuarantined, WorkerLost
 from pipeline.library.fetch import local_library
@@ -81,6 +81,8 @@ def build_corpus(
         return Built(out, published)
     this_build = identity(recipe, library, limit, past)
     with outages_told(), folder.claimed(this_build):
+        if published is None:
+            start_ahead()
         workplace = Workplace.prepare(folder, recipe, library_path.resolve(), replay_only=replay_only)
         with workplace.crew(recipe) as crew:
             plan = planned(

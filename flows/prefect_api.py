@@ -37,6 +37,14 @@ def prefect_api() -> Iterator[None]:
         yield
 
 
+def start_ahead() -> None:
+    """Let a server of our own, where one will be needed, start while the caller does other things."""
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        _started()
+
+
 def wait_for(futures: Sequence[Any]) -> None:
     """Wait for all tasks of a flow; the first error among theirs is raised."""
     results = [future.result(raise_on_failure=False) for future in futures]
@@ -50,9 +58,8 @@ def raise_first(errors: Iterable[BaseException]) -> None:
 
 
 @functools.cache
-def _own() -> str:
-    from prefect.events.clients import PrefectEventsClient
-    from prefect.events.worker import EventsWorker
+def _started() -> int:
+    """The port of our server, which may not answer yet."""
     from prefect.settings import get_current_settings
 
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -66,6 +73,15 @@ def _own() -> str:
     port = listening.getsockname()[1]
     listening.close()
     atexit.register(_stop, server)
+    return port
+
+
+@functools.cache
+def _own() -> str:
+    from prefect.events.clients import PrefectEventsClient
+    from prefect.events.worker import EventsWorker
+
+    port = _started()
     # The server's socket listens already, so that this waits for its first answer.
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)
     client.request("GET", "/api/health")
@@ -83,10 +99,10 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 def serve(listening: int) -> None:
     """Serve on a listening socket until standard input ends."""
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
     import uvicorn
     from prefect.server.api.server import create_app
 
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
     config = uvicorn.Config(create_app(final=True), log_level="error", lifespan="on")
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=listening)])
 
