@@ -1,6 +1,8 @@
 """TFJP: what a conditioned clip promises, on real recordings, on generated ones and at the edges."""
 
 import hashlib
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -342,3 +344,17 @@ def test_cache_key_depends_on_everything():
         conditioned_key(sha, 0, 80_000, "sfx", TfjpParams(gamma=0.9)),
     }
     assert len(others | {base}) == 6
+
+
+def test_a_build_worker_conditions_without_torch():
+    """It is dear: 450 MB and two seconds for each worker."""
+    code = (
+        "import sys, numpy as np, pipeline.corpus_build\n"
+        "from pipeline.conditioning.tfjp import condition\n"
+        "from schemas.conditioning import TfjpParams\n"
+        "clip = 0.01 * np.random.default_rng(0).standard_normal(64_000).astype(np.float32)\n"
+        "clip[30_000:34_000] *= 30\n"
+        "assert condition(clip, profile='sfx', params=TfjpParams()).iterations, 'not denoised'\n"
+        "assert not {'torch', 'sklearn', 'pandas', 'faiss'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
