@@ -157,10 +157,7 @@ class LexicalEncoder:
         }
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        weighted = [
-            np.sqrt(share) * _unit_rows(self._counts(texts, block).multiply(self._idf).tocsr())
-            for block, share in self._BLOCKS
-        ]
+        weighted = [np.sqrt(share) * _unit_rows(self._weighted(texts, block)) for block, share in self._BLOCKS]
         dense = (sum(weighted[1:], weighted[0]) @ self._sketch).toarray()
         norms = np.linalg.norm(dense, axis=1, keepdims=True)
         return (dense / np.where(norms > 0, norms, 1.0)).astype(np.float32)
@@ -178,6 +175,12 @@ class LexicalEncoder:
     def load(cls, folder: Path) -> "LexicalEncoder":
         """Raises OSError or ValueError where the weights are missing or damaged."""
         return cls(np.load(folder / "lexical.idf.npy", allow_pickle=False))
+
+    def _weighted(self, texts: Sequence[str], block: str) -> sparse.csr_array:
+        rows = self._counts(texts, block)
+        # In place: a product of sparse matrices takes ten times as long for one text.
+        rows.data *= self._idf[rows.indices]
+        return rows
 
     def _counts(self, texts: Sequence[str] | Iterator[str], block: str) -> sparse.csr_array:
         """Sublinear term counts, shape (texts, 2^18)."""
@@ -230,4 +233,5 @@ def _sketch(features: int, dimension: int) -> sparse.csr_array:
 
 def _unit_rows(rows: sparse.csr_array) -> sparse.csr_array:
     norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return sparse.diags_array(1 / np.where(norms > 0, norms, 1.0)) @ rows
+    rows.data *= np.repeat(1 / np.where(norms > 0, norms, 1.0), np.diff(rows.indptr))
+    return rows

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -223,14 +224,14 @@ class _Planner:
         return grammar().settings[self._pick(weights)]
 
     def _suits(self, setting: Setting) -> float:
-        if not self._beds(setting, None, self.targets):
-            return 0.0
         weight = 1.0
         for _, sound in self.wanted:
             fits = fit(setting, sound) if sound else Fit(0.5)
             if fits.outside and not self._room_for_opening(setting):
                 return 0.0
             weight *= fits.score
+        if not weight or not self._beds(setting, None, self.targets):
+            return 0.0
         # What the bag offers counts by sound, so that many clips of one sound do not decide.
         offered = {k.sound.name: fit(setting, k.sound).score for k in self.bag}
         return weight * (0.5 + sum(offered.values())) ** 2
@@ -278,7 +279,7 @@ class _Planner:
 
     def _draw(self, setting: Setting, time: str, heard: list[_Draft], let_in: bool, limit_s: float) -> _Draft | None:
         uses = Counter(d.sound.name for d in heard if d.sound)
-        clashing = {s for d in heard if d.role == "ambient" and d.sound for s in _clashing(d.sound)}
+        clashing = {s for d in heard if d.role == "ambient" and d.sound for s in _clashing(d.sound.name)}
         taken = {d.caption for d in heard if d.role == "foreground"}
 
         def weight(sound: Sound) -> float:
@@ -315,7 +316,7 @@ class _Planner:
         drafts: list[_Draft] = []
         for _ in range(min(max(self.request.background, least), MAX_SUB_EVENTS - len(heard))):
             names = {d.sound.name for d in (*heard, *drafts) if d.sound}
-            clashing = {s for d in (*heard, *drafts) if d.sound for s in _clashing(d.sound)}
+            clashing = {s for d in (*heard, *drafts) if d.sound for s in _clashing(d.sound.name)}
             bed = self._bed(setting, time, taken=frozenset(names | clashing))
             if bed is None:
                 break
@@ -338,7 +339,7 @@ class _Planner:
         """What may lie under the scene: sustained clips of the bag, and beds that can be rendered."""
 
         def allowed(sound: Sound) -> bool:
-            clash = any(name in taken for name in _clashing(sound)) or sound.name in taken
+            clash = not taken.isdisjoint(_clashing(sound.name)) or sound.name in taken
             return self._benign(sound) and not clash and (time is None or not sound.times or time in sound.times)
 
         sounds = grammar().sounds
@@ -460,7 +461,7 @@ def _constraints(
         for i, first in enumerate(ordered[:j]):
             if _precedes(first, second) or (first, second) == opening:
                 rules.append(Constraint(kind="before", first=names[i], second=names[j]))
-            if first.sound and second.sound and second.sound.name in _clashing(first.sound):
+            if first.sound and second.sound and second.sound.name in _clashing(first.sound.name):
                 rules.append(Constraint(kind="exclusive", first=names[i], second=names[j]))
     return tuple(rules)
 
@@ -469,8 +470,9 @@ def _precedes(first: _Draft, second: _Draft) -> bool:
     return bool(first.sound and second.sound and (first.sound.name, second.sound.name) in grammar().before)
 
 
-def _clashing(sound: Sound) -> frozenset[str]:
-    return frozenset(name for pair in grammar().exclusive if sound.name in pair for name in pair if name != sound.name)
+@cache
+def _clashing(sound: str) -> frozenset[str]:
+    return frozenset(name for pair in grammar().exclusive if sound in pair for name in pair if name != sound)
 
 
 def _refinement(draft: _Draft) -> Refinement:

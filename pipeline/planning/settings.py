@@ -78,6 +78,7 @@ class Fit:
     outside: bool = False
 
 
+@lru_cache(maxsize=1 << 14)
 def renders(caption: str, tags: tuple[str, ...], *, bed: bool) -> str | None:
     """The procedural kind that the caption gives and that shares a tag with `tags`, or None."""
     kind = match_kind(caption, tags, sustained=True if bed else None)
