@@ -182,22 +182,24 @@ def core_locate(energy: np.ndarray, entropy: Callable[[np.ndarray], np.ndarray],
     the frame's own, so a clip cut to its core is its core.
 
     `entropy(index)` is asked for few frames: were all flat, or all pure tones, the core would end at the nearest and
-    at the farthest; only what lies between these ends is in doubt.
+    at the farthest, and only what lies between these ends is in doubt. That holds where the core is found around the
+    nearest though every frame beyond the farthest counts as a tone; else all frames are looked at.
     """
     share, least = energy / energy.max(), _ratio(-params.range_db)
+    flat, tone = share - least, share / _LEAST_ENTROPY - least
+    (first, last), (farthest_first, farthest_last) = _largest_sum(flat), _largest_sum(tone)
 
-    def located(doubtful: np.ndarray) -> tuple[int, int]:
-        score = share - least
-        score[doubtful] = share[doubtful] / entropy(doubtful).clip(_LEAST_ENTROPY, 1) - least
-        return _largest_sum(score)
+    def scored(frames: np.ndarray) -> np.ndarray:
+        return share[frames] / entropy(frames).clip(_LEAST_ENTROPY, 1) - least
 
-    inner, outer = _largest_sum(share - least), _largest_sum(share / _LEAST_ENTROPY - least)
-    if inner == outer:
-        return inner
-    span = located(np.concatenate((np.arange(outer[0], inner[0]), np.arange(inner[1], outer[1]))))
-    if span[0] <= inner[0] and inner[1] <= span[1]:
-        return span
-    return located(np.arange(len(energy)))
+    doubtful = np.concatenate((np.arange(farthest_first, first), np.arange(last, farthest_last)))
+    tone[first:last] = flat[first:last]
+    if len(doubtful):
+        tone[doubtful] = scored(doubtful)
+    start, stop = _largest_sum(tone)
+    if farthest_first <= start <= first and last <= stop <= farthest_last:
+        return start, stop
+    return _largest_sum(scored(np.arange(len(energy))))
 
 
 def _largest_sum(score: np.ndarray) -> tuple[int, int]:

@@ -50,7 +50,7 @@ from schemas.protocol import SAMPLE_RATE
 Profile = Literal["sfx", "speech", "ambient", "music"]
 
 # Part of the cache key: raise it when the same parameters give other samples or other facts about them.
-VERSION = 4
+VERSION = 5
 _MAX_PASSES = 8
 
 Runs = tuple[tuple[int, int], ...]
@@ -104,7 +104,7 @@ def condition(samples: np.ndarray, *, profile: Profile, params: TfjpParams) -> C
     iterations, capped = 0, False
     for _ in range(_MAX_PASSES):
         analysis = analyse(clip)
-        if analysis.energy[1:-1].max() <= 10 ** (params.silence_floor_db / 10):
+        if analysis.energy[1 : len(clip) // HOP + 1].max() <= 10 ** (params.silence_floor_db / 10):
             reason = f"silent: no frame is over silence_floor_db = {params.silence_floor_db:g}"
             return Conditioned(clip[:step], _kept(_within(spans, ((0, step),))), iterations, capped, reason)
         after, runs, rounds, reached = _one_pass(clip, analysis, profile, params)

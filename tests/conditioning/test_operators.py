@@ -210,6 +210,12 @@ def test_core_is_the_span_of_the_largest_sum(data):
     assert score[start:stop].sum() == pytest.approx(max(sums), abs=1e-5)
 
 
+def test_core_lies_beside_the_loudest_frame_where_a_purer_sound_does():
+    energy, entropy = np.zeros(32, np.float32), np.ones(32, np.float32)
+    energy[0], energy[31], entropy[31] = 1, 0.2, 0.05
+    assert core_locate(energy, entropy.__getitem__, TfjpParams(range_db=10)) == (31, 32)
+
+
 @given(st.data())
 def test_core_of_a_core_is_the_core(data):
     levels = data.draw(st.lists(st.floats(-80, 0), min_size=2, max_size=120))

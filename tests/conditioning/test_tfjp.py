@@ -268,6 +268,16 @@ def test_pure_silence_is_cut_to_one_step_and_says_so(profile):
     assert result.reason.startswith("silent:")
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_click_in_the_last_part_of_a_block_is_no_frame(profile):
+    clip = np.zeros(RATE + 319, np.float32)
+    clip[-1] = 0.9
+    result = condition(clip, profile=profile, params=PARAMS)
+    assert_sound(clip, result, profile)
+    assert result.reason is not None
+    assert result.reason.startswith("silent:")
+
+
 def test_a_single_click_stays_whole():
     clip = np.zeros(5 * RATE, np.float32)
     clip[41_237] = 0.9
