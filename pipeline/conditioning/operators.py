@@ -187,7 +187,10 @@ def core_locate(energy: np.ndarray, entropy: Callable[[np.ndarray], np.ndarray],
     """
     share, least = energy / energy.max(), _ratio(-params.range_db)
     flat, tone = share - least, share / _LEAST_ENTROPY - least
-    (first, last), (farthest_first, farthest_last) = _largest_sum(flat), _largest_sum(tone)
+    first, last = _largest_sum(flat)
+    if last - first == len(energy):
+        return first, last
+    farthest_first, farthest_last = _largest_sum(tone)
 
     def scored(frames: np.ndarray) -> np.ndarray:
         return share[frames] / entropy(frames).clip(_LEAST_ENTROPY, 1) - least
