@@ -20,6 +20,7 @@ from pipeline.shards.reader import read_manifest
 from pipeline.shards.versions import (
     clear,
     exclude,
+    history_of,
     next_folder,
     published_in,
     rejected_of,
@@ -107,6 +108,9 @@ def without(out: Location, recipe: Recipe, marks: Path) -> Built:
         if next_folder(out).is_dir():
             raise BadInput(f"{str(out)!r} holds an unfinished version; finish it, or delete .state/next, first")
         published = read_manifest(out)
+        if history_of(published)[-1]["mode"] == "exclude":
+            # One that was killed leaves what it replaced, and nothing that tells of it.
+            clear(out)
         _same_recipe(published, recipe, out, "an exclusion")
         return Built(out, exclude(out, read_marks(marks, published)))
 

@@ -137,8 +137,8 @@ def delete_below(folder: Location) -> None:
     if isinstance(folder, Path):
         shutil.rmtree(folder, ignore_errors=True)
         return
-    with contextlib.suppress(FileNotFoundError):
-        filesystem(folder).rm(folder.path, recursive=True)
+    # One by one: a recursive deletion of fsspec's takes a bracket in a folder's name for a pattern.
+    list(each(lambda name: delete(folder / name), files_below(folder, ""), at=folder))
 
 
 def put(place: UPath, data: bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -135,7 +136,10 @@ def exclude(corpus: Location, ids: Collection[str]) -> dict[str, Any]:
     version, recipe = version_of(published) + 1, Recipe.model_validate(published["recipe"])
     reports: list[ShardReport] = []
     moved: dict[str, str | None] = {}
+    seen: Counter[str] = Counter()
     for report in reports_of(corpus, published):
+        index, count = seen[report.split], len(published["splits"][report.split]["shards"])
+        seen[report.split] += 1
         held = [row["id"] for row in iter_rows(corpus / report.file.path, columns=["id"])]
         left = [i for i in held if i not in gone]
         if len(left) == len(held):
@@ -143,7 +147,9 @@ def exclude(corpus: Location, ids: Collection[str]) -> dict[str, Any]:
             continue
         moved[report.file.path] = None
         if left:
-            path = moved[report.file.path] = f"data/v{version:04d}/{Path(report.file.path).name}"
+            # Not its old name, which shards of several versions share.
+            path = f"data/v{version:04d}/{report.split}-{index:05d}-of-{count:05d}.parquet"
+            moved[report.file.path] = path
             source = corpus / report.file.path
 
             def rows(source: Location = source) -> Iterator[Row]:
@@ -234,7 +240,9 @@ def clear(corpus: Location) -> None:
             if not any(empty.iterdir()):
                 empty.rmdir()
     write_atomically(state / "identity.json", json.dumps(published["identity"], sort_keys=True).encode())
-    for left in (NEXT, "plan"):
-        delete_below(state / left)
-    for left in (scratch(corpus) / "progress", scratch(next_folder(corpus))):
+    staged = next_folder(corpus)
+    # Its manifest goes last: while that is there this is begun again, and no build goes on with half of a plan.
+    for left in (state / "plan", staged / STATE, staged / "data", staged):
+        delete_below(left)
+    for left in (scratch(corpus) / "progress", scratch(staged)):
         shutil.rmtree(left, ignore_errors=True)

@@ -31,7 +31,7 @@ from pipeline.shards import versions as shard_versions
 from pipeline.shards.corpus import CorpusFolder
 from pipeline.shards.dataset import RandomStreams, Streams
 from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
-from pipeline.storage import Location, filesystem, location, outages_told, put_if, read
+from pipeline.storage import Location, delete_below, filesystem, location, outages_told, put_if, read
 from pipeline.validation.contract import validate_corpus
 from schemas.recipe import Recipe
 from tests.flows.commands import ROOT, run
@@ -222,6 +222,15 @@ def test_a_finished_build_is_looked_up_by_name(stored: UPath, server: S3Server) 
 def test_another_recipe_may_not_go_on_there(stored: UPath, here: Path) -> None:
     with pytest.raises(StaleIdentity, match="recipe_sha256"):
         build(RECIPE.model_copy(update={"seed": 4}), stored / "library", stored / "corpus")
+
+
+def test_a_folder_is_deleted_and_nothing_that_its_name_would_match(server: S3Server) -> None:
+    store, keys = filesystem(at("s3://store/named")), [f"store/named/{name}" for name in ("[1]/a", "[1]/b/c", "1/a")]
+    for key in keys:
+        store.pipe_file(key, b"x")
+    delete_below(at("s3://store/named/[1]"))
+    delete_below(at("s3://store/named/nothing"))
+    assert store.find("store/named") == keys[2:]
 
 
 def test_uploads_that_were_cut_off_are_ended_and_others_left(server: S3Server) -> None:

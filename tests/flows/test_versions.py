@@ -14,6 +14,7 @@ from pipeline.shards import versions as shard_versions
 from pipeline.shards.changes import changes, lines
 from pipeline.shards.merging import merge
 from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
+from pipeline.storage import delete_below
 from pipeline.validation.contract import validate_corpus
 from schemas.distributions import Const
 from schemas.recipe import Recipe
@@ -189,6 +190,26 @@ def test_a_refresh_replaces_all_and_a_crash_at_any_moment_loses_nothing(corpus, 
     assert renew(other, starter, corpus, mode="refresh").manifest == renewed
 
 
+def test_a_kill_while_the_built_version_is_cleared_away_repeats_no_row(corpus, starter, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def cut_off(folder):
+        if folder.name == "next":
+            for name in ("manifest.json", ".state/identity.json"):
+                (folder / name).unlink(missing_ok=True)
+            raise Killed
+        delete_below(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_versions, "delete_below", cut_off)
+        with pytest.raises(Killed):
+            renew(RECIPE, starter, corpus, mode="append")
+    assert renew(RECIPE, starter, corpus, mode="append").manifest["version"] == 4
+    assert len(set(ids(corpus))) == len(ids(corpus))
+    assert rules(corpus) == {}
+
+
 def marks(corpus: Path, **by_id: str) -> Path:
     manifest = read_manifest(corpus)
     about = {"recipe_sha256": manifest["recipe_sha256"], "library_sha256": manifest["identity"]["library_sha256"]}
@@ -211,6 +232,27 @@ def test_marked_rows_leave_with_their_pairs(corpus, second):
     assert rules(corpus) == {}
     kept = shards(corpus).items() & shards(second).items()
     assert len(kept) >= len(shards(second)) - 1
+
+
+def test_rows_of_shards_that_share_a_name_leave_too_and_a_kill_leaves_nothing_behind(corpus, second, monkeypatch):
+    by_name: dict[str, list[list[str]]] = {}
+    for path in shard_paths(read_manifest(second)):
+        rows = [row["id"] for row in iter_rows(second / path, columns=["id", "pair_id"]) if not row["pair_id"]]
+        by_name.setdefault(Path(path).name, []).append(rows)
+    bad = next([one[0], other[0]] for one, other in by_name.values() if one and other)
+
+    def killed(_: Path) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_versions, "clear", killed)
+        with pytest.raises(InterruptedError):
+            without(corpus, RECIPE, marks(corpus, **dict.fromkeys(bad, "bad")))
+    assert set(ids(corpus)) == set(ids(second)) - set(bad)
+    assert "shards-listed" in rules(corpus)
+    with pytest.raises(BadInput, match="no row"):
+        without(corpus, RECIPE, marks(corpus, **dict.fromkeys(bad, "bad")))
+    assert rules(corpus) == {}
 
 
 def test_marks_of_another_corpus_or_in_disorder_are_refused(corpus, second):
