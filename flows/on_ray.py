@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,7 @@ def _opened(workers: int, runner: Runner) -> Iterator[Any]:
             f"--address {runner.address!r} is no Ray cluster ({_line(error)}); leave it out to use Ray here"
         ) from error
     try:
-        _check_gpus(ray.cluster_resources(), runner.gpus)
+        _check_gpus(ray, runner.gpus)
         yield ray
     finally:
         ray.shutdown()
@@ -144,11 +144,10 @@ def _all(
     raise_first(failed)
 
 
-def _check_gpus(cluster: Mapping[str, float], gpus: float) -> None:
-    if gpus > cluster.get("GPU", 0):
-        raise BadInput(
-            f"--gpus {gpus!r}: Ray has {cluster.get('GPU', 0):g} GPUs here, and would wait for ever; ask less"
-        )
+def _check_gpus(ray: Any, gpus: float) -> None:
+    most = max((node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]), default=0)
+    if gpus > most:
+        raise BadInput(f"--gpus {gpus!r}: no machine of Ray's has more than {most:g}, it would wait for ever; ask less")
 
 
 def _line(error: Exception) -> str:

@@ -29,6 +29,10 @@ def runner_of(kind: str, address: str | None, gpus: float) -> Runner | None:
         if address is not None or gpus:
             raise BadInput("--address and --gpus are of Ray; pass --runner ray too")
         return None
+    if gpus != round(gpus, 0 if gpus > 1 else 4):
+        raise BadInput(
+            f"--gpus {gpus!r}: Ray shares out one GPU in parts of 0.0001, and more whole; pass such a number"
+        )
     from flows.on_ray import Runner
 
     return Runner(address, gpus)

@@ -196,6 +196,49 @@ def test_what_is_of_ray_needs_ray(capsys, monkeypatch, recipe_file, tmp_path, op
     assert "--runner ray" in result.err
 
 
+@pytest.mark.parametrize("gpus", ["1.5", "0.33333"])
+def test_a_share_that_ray_does_not_give_is_refused_before_anything_is_planned(
+    capsys, monkeypatch, recipe_file, tmp_path, gpus
+):
+    out = tmp_path / "corpus"
+    result = run(capsys, monkeypatch, "build", recipe_file, "--out", out, "--runner", "ray", "--gpus", gpus)
+    assert (result.status, f"--gpus {gpus}" in result.err, out.exists()) == (2, True, False)
+
+
+def test_gpus_that_no_one_machine_has_are_refused():
+    machine = {"Alive": True, "Resources": {"GPU": 1.0}}
+    gone = {"Alive": False, "Resources": {"GPU": 2.0}}
+    ray = SimpleNamespace(nodes=lambda: [machine, machine, gone])
+    on_ray._check_gpus(ray, 1.0)
+    with pytest.raises(BadInput, match=r"--gpus 2.0: no machine"):
+        on_ray._check_gpus(ray, 2.0)
+
+
+STARTS = """
+import signal, sys, time
+from flows.prefect_api import start_ahead
+
+signal.signal(signal.SIGINT, lambda *_: sys.exit())
+start_ahead()
+print(flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_ctrl_c_while_the_server_starts_is_no_traceback():
+    command = [sys.executable, "-c", STARTS]
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(1.5)  # It imports for several seconds.
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, b"")
+
+
 def test_an_output_that_cannot_be_written_is_one_line(capsys, monkeypatch, recipe_file, starter):
     result = run(capsys, monkeypatch, "build", recipe_file, "--library", starter, "--out", "/proc/corpus")
     assert result.status == 2
