@@ -109,13 +109,13 @@ def source_of(
     audio: Path | None = None,
     labels: Path | None = None,
 ) -> Source:
-    """What a suite lets a listener hear.
+    """What a suite lets a listener hear, by absolute paths, as workers may run in other folders.
 
     Raises:
         BadInput: an unknown suite, or one without its files.
     """
     # Sessions need neighbours.
-    of_corpus = CorpusSource(corpus, tuple(splits), limit, spread=suite != "stability")
+    of_corpus = CorpusSource(corpus.resolve(), tuple(splits), limit, spread=suite != "stability")
     if suite not in SUITES:
         raise BadInput(f"suite {suite!r} is none of {', '.join(SUITES)}")
     if suite == "corpus":
@@ -126,6 +126,7 @@ def source_of(
         raise BadInput(
             f"suite {suite!r} needs --audio DIR, a folder of recordings, and --labels FILE, what is due in them"
         )
+    audio, labels = audio.resolve(), labels.resolve()
     return NaturalSource(audio, labels) if suite == "natural" else BenchSource(audio, labels)
 
 

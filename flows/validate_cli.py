@@ -96,7 +96,7 @@ def validate(
         source = source_of(corpus, suite, splits=split or (), limit=limit, audio=audio, labels=labels)
         with stages() as on_progress:
             replayed = run_replay(
-                Replay(source, settings, corpus),
+                Replay(source, settings, corpus if ray is None else corpus.resolve()),
                 gates=gates if suite == "corpus" else None,
                 scorers=_scorers(embed, judge, reranker),
                 workers=workers,

@@ -333,6 +333,20 @@ def test_the_documented_program_joins(
     assert all(0 <= chunk["score"] <= 1 for row in rows for chunk in row["chunks"])
 
 
+def test_workers_on_ray_find_a_corpus_that_was_named_from_here(
+    corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(replay: Replay, **_: object) -> None:
+        monkeypatch.chdir("/")
+        raise BadInput(f"{len(replay.source.jobs())} jobs, {replay.folder.results.parent.parent}")
+
+    monkeypatch.setattr("flows.replay.replay_on_ray", elsewhere)
+    monkeypatch.chdir(corpus.parent)
+    arguments = ("--no-contract", "--model", "command", "--name", "far", "--runner", "ray", "--", "true")
+    result = run(capsys, monkeypatch, "validate", corpus.name, *arguments)
+    assert f"{len(CorpusSource(corpus).jobs())} jobs, {corpus}" in " ".join(result.err.split())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("gpus", [None, 0.5])
 def test_workers_hear_shards_side_by_side(
