@@ -82,7 +82,7 @@ def read(place: Location) -> bytes | None:
     """The content of a file, None where there is none."""
     try:
         return place.read_bytes() if isinstance(place, Path) else filesystem(place).cat_file(place.path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -159,8 +159,6 @@ class CorpusFolder:
             BadInput: the folder holds other people's files, or another build holds it.
             StaleIdentity: it was begun with another recipe, library or limit.
         """
-        if self.root.exists() and not self.root.is_dir():
-            raise BadInput(f"--out {str(self.root)!r} is a file; name a folder")
         known = {
             *("assets", "data", "replay", "report", "text"),
             *("manifest.json", "README.md", "quarantine.parquet", "marks.json"),
@@ -176,7 +174,9 @@ class CorpusFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other builds out; raises BadInput where one is in."""
+        """Keep other builds out; raises BadInput where one is in, or `root` is a file."""
+        if self.root.exists() and not self.root.is_dir():
+            raise BadInput(f"--out {str(self.root)!r} is a file; name a folder")
         if isinstance(self.root, Path):
             self.state.mkdir(parents=True, exist_ok=True)
         with claimed(self.root):

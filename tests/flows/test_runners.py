@@ -239,6 +239,13 @@ def test_a_ctrl_c_while_the_server_starts_is_no_traceback():
     assert (process.returncode, told) == (0, b"")
 
 
+@pytest.mark.parametrize("mode", ["new", "append"])
+def test_an_output_that_is_a_file_is_said_to_be_one(capsys, monkeypatch, recipe_file, starter, mode):
+    arguments = ("--library", starter, "--out", recipe_file, "--mode", mode)
+    result = run(capsys, monkeypatch, "build", recipe_file, *arguments)
+    assert (result.status, "is a file; name a folder" in result.err) == (2, True)
+
+
 def test_an_output_that_cannot_be_written_is_one_line(capsys, monkeypatch, recipe_file, starter):
     result = run(capsys, monkeypatch, "build", recipe_file, "--library", starter, "--out", "/proc/corpus")
     assert result.status == 2
