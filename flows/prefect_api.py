@@ -68,7 +68,7 @@ def _started() -> int:
         [sys.executable, "-m", __name__, str(listening.fileno())],
         stdin=subprocess.PIPE,
         pass_fds=[listening.fileno()],
-        start_new_session=True,  # A Ctrl-C at the terminal is the build's, which then ends it without a traceback.
+        process_group=0,  # A Ctrl-C at the terminal is the build's, which then ends it without a traceback.
         env={**os.environ, "PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", **settings},
     )
     port = listening.getsockname()[1]
