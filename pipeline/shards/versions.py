@@ -232,8 +232,8 @@ def clear(corpus: Location) -> None:
     published, state = read_manifest(corpus), corpus / STATE
     listed = {shard["path"] for split in published["splits"].values() for shard in split["shards"]}
     markers = {f"{STATE}/shards/{_name(path)}.json" for path in listed}
-    there = {*files_below(corpus, "data"), *files_below(corpus, f"{STATE}/shards")}
-    gone = (name for name in sorted(there - listed - markers) if name.endswith((".parquet", ".json")))
+    shards = {name for name in files_below(corpus, "data") if name.endswith(".parquet")}
+    gone = sorted((shards - listed) | (files_below(corpus, f"{STATE}/shards") - markers))
     list(each(lambda name: delete(corpus / name), gone, at=corpus))
     if isinstance(corpus, Path):
         for empty in sorted((p for p in (corpus / "data").rglob("*") if p.is_dir()), reverse=True):

@@ -210,6 +210,17 @@ def test_a_kill_while_the_built_version_is_cleared_away_repeats_no_row(corpus, s
     assert rules(corpus) == {}
 
 
+def test_what_is_cleared_away_is_ours(corpus, second):
+    (corpus / "data/notes.json").write_text("somebody's own")
+    for ours in ("data/v0009/train-00000-of-00001.parquet", ".state/shards/v0009/train-00000-of-00001.json"):
+        (corpus / ours).parent.mkdir()
+        (corpus / ours).touch()
+    shard_versions.clear(corpus)
+    left = {path.relative_to(corpus).as_posix() for path in (corpus / "data").rglob("*") if path.is_file()}
+    assert left == {*shards(second), "data/notes.json"}
+    assert not list((corpus / ".state/shards/v0009").iterdir())
+
+
 def marks(corpus: Path, **by_id: str) -> Path:
     manifest = read_manifest(corpus)
     about = {"recipe_sha256": manifest["recipe_sha256"], "library_sha256": manifest["identity"]["library_sha256"]}
