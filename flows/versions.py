@@ -63,17 +63,20 @@ def renew(
         if published is None and not staged.is_dir() and read(folder.state / "identity.json"):
             raise BadInput(f"{str(out)!r} holds an unfinished build; finish it with `streamaudio build` first")
         folder.clear_halves()
-        if taken_over(out):
-            clear(out)
         past = Past()
         if published is not None:
+            last = history_of(published)[-1]["mode"]
+            if taken_over(out):
+                clear(out)
+                if mode == "append" and last != "refresh" and _is_of(published, recipe, library_path, limit):
+                    # It was all that the same command had left to do.
+                    return Built(out, published)
             if mode == "append":
                 past = _past(out, published, recipe)
-            elif version_of(published) == 1 or published["history"][-1]["mode"] == "refresh":
-                this_build = identity(recipe, Library.open(local_library(library_path)), limit)
-                same = all(published["identity"].get(key) == value for key, value in this_build.items())
+            elif version_of(published) == 1 or last == "refresh":
                 # Gates are no part of an identity, but a new version is held to them.
-                if same and Gates.model_validate(published["recipe"]["gates"]) == recipe.gates:
+                gates = Gates.model_validate(published["recipe"]["gates"])
+                if gates == recipe.gates and _is_of(published, recipe, library_path, limit):
                     return Built(out, published)
         try:
             build_corpus(
@@ -113,6 +116,11 @@ def without(out: Location, recipe: Recipe, marks: Path) -> Built:
             clear(out)
         _same_recipe(published, recipe, out, "an exclusion")
         return Built(out, exclude(out, read_marks(marks, published)))
+
+
+def _is_of(published: dict[str, Any], recipe: Recipe, library_path: Location, limit: int | None) -> bool:
+    this_build = identity(recipe, Library.open(local_library(library_path)), limit)
+    return all(published["identity"].get(key) == value for key, value in this_build.items())
 
 
 def _past(out: Location, published: dict[str, Any], recipe: Recipe) -> Past:

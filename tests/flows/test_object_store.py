@@ -170,8 +170,8 @@ def test_versions_there_are_those_of_a_folder_whatever_moment_a_crash_comes(
         assert hashes(there).items() >= hashes(stored / "corpus").items()
         assert all(filesystem(there).exists((there / path).path) for path in hashes(there))
         assert (read_manifest(there) == before) == (step != "clear")
-    published = read_manifest(there)
-    assert published == read_manifest(local)
+    published = renew(RECIPE, here / "library", there, mode="append").manifest
+    assert published == read_manifest(there) == read_manifest(local)
     assert (published["version"], published["rows"]) == (2, 2 * before["rows"])
 
     marks = tmp_path / "marks.csv"
