@@ -6,7 +6,7 @@ some kinds of sounds, some voices, and every rendering of the others whose seed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,10 +69,10 @@ class Take:
 class Palette:
     """The sounds of one part, rendered when first used."""
 
-    def __init__(self, params: ProbeScenes, part: Part, seed: int) -> None:
+    def __init__(self, params: ProbeScenes, part: Part, seed: int, held_out: Collection[str] = HELD_OUT_KINDS) -> None:
         self.params, self.part, self.seed = params, part, seed
         self._takes: dict[tuple[str, int], Take] = {}
-        wanted = [k for k in KINDS.values() if (k.name in HELD_OUT_KINDS) == (part == "kinds")]
+        wanted = [k for k in KINDS.values() if (k.name in held_out) == (part == "kinds")]
         self.triggers = [k.name for k in wanted if answer_of(k.name)]
         self.benign = [k.name for k in wanted if not answer_of(k.name) and k.domain != "ambience"]
         self.beds = [k.name for k in wanted if k.sustained and k.kind != "music"]
@@ -130,14 +130,17 @@ def scenes(
     params: ProbeScenes,
     *,
     seed: int,
+    held_out: Collection[str] = HELD_OUT_KINDS,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Example]:
     """Scenes of one part, one after the other; the same arguments give the same scenes.
 
+    `held_out` are the kinds of sounds that only the part `kinds` has.
+
     Raises:
         MissingDependency: the embedded voice is not installed.
     """
-    palette = Palette(params, part, seed)
+    palette = Palette(params, part, seed, held_out)
     for number in range(count):
         yield _scene(palette, number)
         on_progress(number + 1, count)

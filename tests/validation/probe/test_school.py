@@ -122,10 +122,12 @@ def test_scenes_come_again_and_keep_their_secrets() -> None:
     assert one.features.equal(same.features)
     assert (one.labels, one.occasions) == (same.labels, same.occasions)
     assert {label.answer for label in one.labels} <= set(CRITERIA)
+    for held_out in (frozenset(sorted(KINDS)[::4]), HELD_OUT_KINDS):
+        known, unknown = (Palette(params, part, 5, held_out) for part in ("train", "kinds"))
+        for kinds in ("triggers", "benign", "beds"):
+            assert not set(getattr(known, kinds)) & held_out
+            assert set(getattr(unknown, kinds)) <= held_out
     known, unknown = Palette(params, "train", 5), Palette(params, "kinds", 5)
-    for kinds in ("triggers", "benign", "beds"):
-        assert not set(getattr(known, kinds)) & HELD_OUT_KINDS
-        assert set(getattr(unknown, kinds)) <= HELD_OUT_KINDS
     assert not {v.name for v in known.voices} & {v.name for v in unknown.voices}
     assert set(KINDS) >= HELD_OUT_KINDS
     # Of every criterion there is one kind that nobody was taught.
