@@ -20,7 +20,7 @@ from pipeline.shards.card import write_card
 from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, ShardReport, manifest
 from pipeline.shards.reader import iter_rows, read_manifest
 from pipeline.shards.versions import history_of, rejected_of, reports_of, sha256_of, version_of
-from pipeline.shards.writer import write_atomically
+from pipeline.shards.writer import hash_and_sync, write_atomically
 from pipeline.storage import Location, local_file, put_file
 from schemas.recipe import Use
 
@@ -151,16 +151,23 @@ def _recipe_of(published: Mapping[str, Any], path: str) -> tuple[str, Any]:
 
 def _copy(source: Location, target: Location, report: ShardReport) -> None:
     with local_file(source) as here:
-        with here.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != report.file.sha256:
-                raise BadInput(f"{str(source)!r} is not the file that its manifest lists; validate that corpus")
         if not isinstance(target, Path):
+            _check(here, source, report)
             put_file(target, here)
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.tmp")
-        shutil.copyfile(here, temporary)
-        temporary.replace(target)
+        try:
+            shutil.copyfile(here, temporary)
+            _check(temporary, source, report)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _check(file: Path, source: Location, report: ShardReport) -> None:
+    if hash_and_sync(file)[0] != report.file.sha256:
+        raise BadInput(f"{str(source)!r} is not the file that its manifest lists; validate that corpus")
 
 
 def _text(parts: Sequence[_Part], out: Location) -> dict[str, Any] | None:

@@ -62,7 +62,7 @@ def write_shard(root: Location, relative: str, rows: Iterable[Row]) -> ShardFile
                     group, size = [], 0
             if group:
                 writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
-        digest, length = _hash_and_sync(temporary)
+        digest, length = hash_and_sync(temporary)
         if isinstance(target, Path):
             temporary.replace(target)
             sync_folder(folder)
@@ -90,7 +90,8 @@ def _leaf_columns() -> list[str]:
     return [leaf for field in SCHEMA for leaf in leaves(field.name, field.type)]
 
 
-def _hash_and_sync(path: Path) -> tuple[str, int]:
+def hash_and_sync(path: Path) -> tuple[str, int]:
+    """(SHA-256, bytes) of a file that is then safe on its disk."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())

@@ -73,7 +73,7 @@ def same(corpus: Path, undisturbed: Path) -> None:
     [
         (corpus_build, "plan_corpus"),
         (corpus_build, "build_unit"),
-        (writer, "_hash_and_sync"),
+        (writer, "hash_and_sync"),
         (corpus_folder.CorpusFolder, "mark"),
         (corpus_folder.CorpusFolder, "write_quarantine"),
         (corpus_build, "write_card"),

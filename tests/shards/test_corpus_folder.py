@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_no_half_shard_and_what_was_there(tmp_path, monkeypat
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(writer, "_hash_and_sync", full)
+    monkeypatch.setattr(writer, "hash_and_sync", full)
     with pytest.raises(OSError, match="No space"):
         write_shard(folder.root, "data/train-00000-of-00001.parquet", [])
     assert (folder.root / "data/train-00000-of-00001.parquet").read_bytes() == before
