@@ -103,8 +103,9 @@ def planned(
     done = folder.state / "plan" / "plan.json"
     written = read(done)
     if written is None:
-        # Takes as long for one stream as for a million: no part of what a stream takes.
+        # Loading takes as long for one stream as for a million: no part of what a stream takes.
         read_texts()
+        _ = library.index(recipe.grounding.encoder).encoder
         here, begun = scratch(folder.root) / "plan", Begun.now()
         shards, rejected = plan_corpus(
             recipe, library, here, crew=crew, limit=limit, past=past, on_progress=on_progress
