@@ -51,7 +51,7 @@ def hashes(corpus: Path) -> dict[str, str]:
 
 
 def test_two_workers_that_are_renewed_give_the_same_bytes(recipe, starter, built, tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.build_corpus.SHARDS_PER_WORKER", 2)
+    monkeypatch.setattr("flows.shards.SHARDS_PER_WORKER", 2)
     build_corpus(load_recipe(recipe), starter, tmp_path / "corpus", workers=2)
     assert hashes(tmp_path / "corpus") == hashes(built)
 
