@@ -1,6 +1,21 @@
 """Renderers of the procedural sounds, a module per domain; `pipeline.synthesis.kinds` is the entry."""
 
-from . import ambience, animals, appliances, equipment, home, human, music, nature, people, traffic
+from . import (
+    ambience,
+    animals,
+    appliances,
+    distress,
+    equipment,
+    faults,
+    hazards,
+    home,
+    human,
+    music,
+    nature,
+    people,
+    signals,
+    traffic,
+)
 from .kind import SOUNDS, Criterion, SoundKind
 
 __all__ = [
@@ -10,11 +25,15 @@ __all__ = [
     "ambience",
     "animals",
     "appliances",
+    "distress",
     "equipment",
+    "faults",
+    "hazards",
     "home",
     "human",
     "music",
     "nature",
     "people",
+    "signals",
     "traffic",
 ]

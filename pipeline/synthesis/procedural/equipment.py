@@ -40,7 +40,7 @@ Rng = np.random.Generator
 
 @sound("equipment", "Hiss; Steam; Spray", (2.0, 5.0),
        "gas hissing from a leaking pipe", "a pressurised gas leak, loud steady hiss",
-       "high-pressure gas escapes from a broken valve", criterion="equipment")  # fmt: skip
+       "high-pressure gas escapes from a broken valve", criterion="equipment", counterpart="can_opening")  # fmt: skip
 def gas_hiss(rng: Rng, n: int) -> Signal:
     jet = band_noise(rng, n, rng.uniform(2200, 3200), 7900, order=1.5)
     whistle = formants(band_noise(rng, n, 3000, 6500), (rng.uniform(3500, 5500), 60, 2))
@@ -53,7 +53,8 @@ def gas_hiss(rng: Rng, n: int) -> Signal:
 
 @sound("equipment", "Buzz; Crackle; Static", (1.5, 4.0),
        "electric arcing and sparking in a fuse box", "a short circuit crackles and buzzes",
-       "sparks snap loudly from a damaged power cable", criterion="equipment")  # fmt: skip
+       "sparks snap loudly from a damaged power cable",
+       criterion="equipment", counterpart="sewing_machine")  # fmt: skip
 def electric_arcing(rng: Rng, n: int) -> Signal:
     def spark() -> Signal:
         m = samples(rng.uniform(0.004, 0.03))
@@ -69,7 +70,7 @@ def electric_arcing(rng: Rng, n: int) -> Signal:
 
 @sound("equipment", "Smoke detector, smoke alarm; Fire alarm; Alarm; Beep, bleep", (2.0, 6.0),
        "a smoke alarm beeping loudly", "piercing beeps of a smoke detector", "a fire alarm on the ceiling goes off",
-       criterion="equipment")  # fmt: skip
+       criterion="equipment", counterpart="microwave_beep")  # fmt: skip
 def smoke_alarm(rng: Rng, n: int) -> Signal:
     # Temporal-three pattern: three half-second beeps, then a pause.
     return harmonic(rng.uniform(2900, 3300), n, (1, 0.35)) * beeps(n, (0, 1, 2, 4, 5, 6), 0.5)
@@ -77,7 +78,8 @@ def smoke_alarm(rng: Rng, n: int) -> Signal:
 
 @sound("equipment", "Squeal; Scrape; Squeak; Mechanisms", (2.5, 6.0),
        "a failing bearing grinds in a machine", "harsh metallic grinding of a worn-out bearing",
-       "a motor bearing screeching and scraping metal on metal", criterion="equipment")  # fmt: skip
+       "a motor bearing screeching and scraping metal on metal",
+       criterion="equipment", counterpart="power_drill")  # fmt: skip
 def grinding_bearing(rng: Rng, n: int) -> Signal:
     turn = rng.uniform(7, 12)
     t = np.arange(n) / 16_000
@@ -91,7 +93,7 @@ def grinding_bearing(rng: Rng, n: int) -> Signal:
 
 @sound("equipment", "Engine knocking; Engine; Heavy engine (low frequency)", (2.5, 6.0),
        "an engine knocking hard under load", "loud metallic knocks from a damaged engine",
-       "a failing diesel machine clanks and misfires", criterion="equipment")  # fmt: skip
+       "a failing diesel machine clanks and misfires", criterion="equipment", counterpart="printer")  # fmt: skip
 def engine_knocking(rng: Rng, n: int) -> Signal:
     out = 0.35 * unit(firing(rng, n, rng.uniform(11, 15), 0.5))
     base = rng.uniform(500, 800)
@@ -107,7 +109,8 @@ def engine_knocking(rng: Rng, n: int) -> Signal:
 
 @sound("equipment", "Squeal; Squeak", (1.5, 4.0),
        "a slipping machine belt squeals", "high squeal of a fan belt about to snap",
-       "a drive belt shrieks on its pulley and smells of burning rubber", criterion="equipment")  # fmt: skip
+       "a drive belt shrieks on its pulley and smells of burning rubber",
+       criterion="equipment", counterpart="power_drill")  # fmt: skip
 def belt_squeal(rng: Rng, n: int) -> Signal:
     f = rng.uniform(1100, 1900) * curve(n, (0, 0.8), (0.2, 1.1), (0.7, 1.0), (1, 0.75)) * drift(rng, n, 10, 0.97, 1.03)
     chirp = 0.6 + 0.4 * np.sin(np.cumsum(drift(rng, n, 1, 14, 22)) * 2 * np.pi / 16_000)
@@ -116,7 +119,7 @@ def belt_squeal(rng: Rng, n: int) -> Signal:
 
 @sound("equipment", "Buzzer; Alarm; Beep, bleep", (2.0, 5.0),
        "an industrial fault alarm buzzes", "a machine overload warning alternates two harsh tones",
-       "the control panel's failure alarm sounds", criterion="equipment")  # fmt: skip
+       "the control panel's failure alarm sounds", criterion="equipment", counterpart="microwave_beep")  # fmt: skip
 def fault_alarm(rng: Rng, n: int) -> Signal:
     low, t = rng.uniform(420, 560), np.arange(n) / 16_000
     high = (t % 0.8 >= 0.4).astype(float)

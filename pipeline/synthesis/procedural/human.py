@@ -70,7 +70,7 @@ def clap(rng: Rng) -> Signal:
 
 @sound("human", "Cough; Wheeze; Respiratory sounds", (2.5, 5.0),
        "a violent coughing fit that does not stop", "someone coughs hard again and again, struggling for air",
-       "an uncontrolled series of deep hacking coughs", criterion="distress")  # fmt: skip
+       "an uncontrolled series of deep hacking coughs", criterion="distress", counterpart="laughter")  # fmt: skip
 def coughing_fit(rng: Rng, n: int) -> Signal:
     out, at, size = np.zeros(n), 0.0, rng.uniform(0.85, 1.2)
     end = n / 16_000
@@ -89,7 +89,8 @@ def coughing_fit(rng: Rng, n: int) -> Signal:
 
 @sound("human", "Gasp; Wheeze; Respiratory sounds", (2.0, 4.5),
        "a person choking and gasping for breath", "choking gasps and gagging as someone cannot breathe",
-       "strangled gulping and desperate gasps of a choking person", criterion="distress")  # fmt: skip
+       "strangled gulping and desperate gasps of a choking person",
+       criterion="distress", counterpart="throat_clear")  # fmt: skip
 def choking(rng: Rng, n: int) -> Signal:
     out, at, end = np.zeros(n), 0.0, n / 16_000
     while at < end - 0.5:
@@ -108,7 +109,7 @@ def choking(rng: Rng, n: int) -> Signal:
 
 @sound("human", "Screaming; Crying, sobbing; Groan", (0.9, 2.2),
        "a sharp cry of pain from a hurt person", "someone cries out in pain after an injury",
-       "a hurt man yells in agony, then whimpers", criterion="distress")  # fmt: skip
+       "a hurt man yells in agony, then whimpers", criterion="distress", counterpart="laughter")  # fmt: skip
 def pain_cry(rng: Rng, n: int) -> Signal:
     base = rng.uniform(190, 380)
     pitch = base * curve(n, (0, 0.9), (0.12, 1.7), (0.4, 1.5), (0.7, 1.0), (1, 0.65)) * drift(rng, n, 14, 0.95, 1.05)
@@ -119,7 +120,7 @@ def pain_cry(rng: Rng, n: int) -> Signal:
 
 @sound("human", "Screaming; Shout", (0.9, 2.2),
        "a piercing scream of terror", "a woman screams loudly in panic", "a long shrill human scream nearby",
-       criterion="distress")  # fmt: skip
+       criterion="distress", counterpart="whistling")  # fmt: skip
 def scream(rng: Rng, n: int) -> Signal:
     pitch = (
         rng.uniform(650, 1050) * curve(n, (0, 0.7), (0.12, 1.0), (0.75, 1.05), (1, 0.7)) * drift(rng, n, 9, 0.96, 1.05)
@@ -131,7 +132,8 @@ def scream(rng: Rng, n: int) -> Signal:
 
 @sound("human", "Wheeze; Breathing; Respiratory sounds", (2.5, 5.0),
        "laboured wheezing breath of an asthma attack", "someone wheezes with a tight whistling chest",
-       "short strained wheezing breaths, barely getting air", criterion="distress")  # fmt: skip
+       "short strained wheezing breaths, barely getting air",
+       criterion="distress", counterpart="calm_breathing")  # fmt: skip
 def wheezing(rng: Rng, n: int) -> Signal:
     cycle = n / 16_000 / round(n / 16_000 / rng.uniform(0.95, 1.25))
     out = np.zeros(n)
@@ -149,7 +151,7 @@ def wheezing(rng: Rng, n: int) -> Signal:
 
 @sound("human", "Groan; Whimper; Crying, sobbing", (1.2, 2.8),
        "a low groan of pain from an injured person", "someone moans in severe pain",
-       "an injured man groaning weakly in agony", criterion="distress")  # fmt: skip
+       "an injured man groaning weakly in agony", criterion="distress", counterpart="yawn")  # fmt: skip
 def pain_groan(rng: Rng, n: int) -> Signal:
     pitch = (
         rng.uniform(95, 150) * curve(n, (0, 1.0), (0.25, 1.35), (0.6, 1.05), (1, 0.75)) * drift(rng, n, 10, 0.94, 1.06)

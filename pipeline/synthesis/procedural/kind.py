@@ -16,6 +16,8 @@ class SoundKind:
 
     `criterion` is the trigger class under the strict policy, None for a benign sound. `sustained`
     sounds fill any length; the others are one audible occurrence of a length within `duration_s`.
+    `counterpart` names, for a trigger, the benign kind that can take its place in a scene: alike in place
+    or timbre, and in length.
     """
 
     name: str
@@ -24,6 +26,7 @@ class SoundKind:
     kind: Literal["sfx", "music"]
     domain: str
     criterion: Criterion | None
+    counterpart: str | None
     sustained: bool
     duration_s: tuple[float, float]
 
@@ -33,14 +36,17 @@ SOUNDS: dict[str, tuple[SoundKind, Draw]] = {}
 
 def sound(
     domain: str, tags: str, duration_s: tuple[float, float], *captions: str,
-    criterion: Criterion | None = None, sustained: bool = False, kind: Literal["sfx", "music"] = "sfx",
+    criterion: Criterion | None = None, counterpart: str | None = None, sustained: bool = False,
+    kind: Literal["sfx", "music"] = "sfx",
 ) -> Callable[[Draw], Draw]:  # fmt: skip
     """Register a renderer `(rng, n) -> n samples` under its own name; `tags` are "; "-separated."""
 
     def register(draw: Draw) -> Draw:
         name = draw.__name__
         SOUNDS[name] = (
-            SoundKind(name, captions, tuple(tags.split("; ")), kind, domain, criterion, sustained, duration_s),
+            SoundKind(
+                name, captions, tuple(tags.split("; ")), kind, domain, criterion, counterpart, sustained, duration_s
+            ),
             draw,
         )
         return draw

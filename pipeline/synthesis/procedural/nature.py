@@ -43,7 +43,7 @@ def snap(rng: Rng, low_hz: float = 800, t60_s: float = 0.03) -> Signal:
 
 @sound("nature", "Glass; Shatter; Breaking; Smash, crash", (0.9, 1.8),
        "a window pane shatters", "glass breaks and shards scatter on the floor",
-       "a bottle smashes to pieces on tiles", criterion="hazard")  # fmt: skip
+       "a bottle smashes to pieces on tiles", criterion="hazard", counterpart="glass_set_down")  # fmt: skip
 def glass_breaking(rng: Rng, n: int) -> Signal:
     out = unit(highpass(rng.standard_normal(n), 1800)) * decay(n, 0.25) * 0.9
     add(out, strike(rng, n, rng.uniform(500, 900), GLASS, 0.2, noise=1.5, noise_hz=7000), 0, 0.8)
@@ -56,7 +56,7 @@ def glass_breaking(rng: Rng, n: int) -> Signal:
 
 @sound("nature", "Crack; Breaking", (1.2, 3.0),
        "lake ice cracks under weight", "a frozen surface splits with sharp cracks", "thin ice breaking underfoot",
-       criterion="hazard")  # fmt: skip
+       criterion="hazard", counterpart="footsteps_gravel")  # fmt: skip
 def ice_cracking(rng: Rng, n: int) -> Signal:
     out = np.zeros(n)
     for start in np.sort(rng.uniform(0, n / 16_000 * 0.7, rng.integers(4, 8))):
@@ -70,7 +70,7 @@ def ice_cracking(rng: Rng, n: int) -> Signal:
 
 @sound("nature", "Crack; Splinter; Wood", (1.5, 3.5),
        "a tree cracks and comes down", "wood splinters as a big branch breaks off",
-       "a falling tree creaks, snaps and crashes", criterion="hazard")  # fmt: skip
+       "a falling tree creaks, snaps and crashes", criterion="hazard", counterpart="chopping")  # fmt: skip
 def tree_cracking(rng: Rng, n: int) -> Signal:
     early = curve(n, (0, 0.15), (0.45, 1), (0.55, 0.25), (1, 0))
     splinter = scatter(
@@ -86,7 +86,7 @@ def tree_cracking(rng: Rng, n: int) -> Signal:
 
 @sound("nature", "Rumble; Smash, crash; Roll", (2.5, 6.0),
        "rocks tumble down a slope", "a rockfall, boulders crashing and rumbling",
-       "stones and debris slide down a cliff", criterion="hazard")  # fmt: skip
+       "stones and debris slide down a cliff", criterion="hazard", counterpart="footsteps_gravel")  # fmt: skip
 def rockfall(rng: Rng, n: int) -> Signal:
     surge = curve(n, (0, 0.1), (0.35, 1), (0.65, 0.8), (1, 0))
 
@@ -104,7 +104,7 @@ def rockfall(rng: Rng, n: int) -> Signal:
 
 @sound("nature", "Civil defense siren; Siren; Alarm", (5.0, 12.0),
        "a storm warning siren wails over the town", "a tornado siren slowly rises and holds",
-       "an outdoor civil defence siren sounds", criterion="hazard")  # fmt: skip
+       "an outdoor civil defence siren sounds", criterion="hazard", counterpart="wind")  # fmt: skip
 def storm_siren(rng: Rng, n: int) -> Signal:
     top = rng.uniform(430, 520)
     pitch = top * curve(n, (0, 0.35), (0.3, 0.95), (0.4, 1), (0.8, 1), (1, 0.6))
@@ -118,7 +118,8 @@ def storm_siren(rng: Rng, n: int) -> Signal:
 
 @sound("nature", "Thunder; Thunderstorm", (3.0, 7.0),
        "a violent thunderclap right overhead", "lightning strikes close by with a deafening crack",
-       "a sharp crack of close thunder, then rolling rumble", criterion="hazard")  # fmt: skip
+       "a sharp crack of close thunder, then rolling rumble",
+       criterion="hazard", counterpart="thunder_distant")  # fmt: skip
 def thunder_close(rng: Rng, n: int) -> Signal:
     rumble = (
         unit(lowpass(coloured_noise(rng, n, 2, low_hz=35), 220))
@@ -134,7 +135,7 @@ def thunder_close(rng: Rng, n: int) -> Signal:
 
 @sound("nature", "Rain on surface; Thunderstorm", (3.0, 10.0),
        "large hailstones hammer on a metal roof", "a hailstorm pounding car roofs",
-       "heavy hail striking tin and glass", criterion="hazard")  # fmt: skip
+       "heavy hail striking tin and glass", criterion="hazard", counterpart="applause")  # fmt: skip
 def hailstorm(rng: Rng, n: int) -> Signal:
     def stone() -> Signal:
         return strike(

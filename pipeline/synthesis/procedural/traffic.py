@@ -58,7 +58,7 @@ def horn(rng: Rng, n: int, pitches_hz: tuple[float, ...], harmonics: int = 18, p
 
 @sound("traffic", "Vehicle horn, car horn, honking; Car; Toot", (0.8, 2.5),
        "a car horn honks loudly at close range", "a driver leans on the horn right beside you",
-       "a long angry car horn very near", criterion="signal")  # fmt: skip
+       "a long angry car horn very near", criterion="signal", counterpart="car_passing")  # fmt: skip
 def horn_close(rng: Rng, n: int) -> Signal:
     f = rng.uniform(370, 440)
     return room(np.tanh(1.5 * horn(rng, n, (f, f * 1.25), 18, 0.45)), rng, t60_s=0.15, wet=0.1) * curve(
@@ -68,7 +68,7 @@ def horn_close(rng: Rng, n: int) -> Signal:
 
 @sound("traffic", "Air horn, truck horn; Truck", (1.2, 3.0),
        "a truck blasts its air horn close by", "the deep air horn of a lorry right behind",
-       "a heavy truck horn blares a warning", criterion="signal")  # fmt: skip
+       "a heavy truck horn blares a warning", criterion="signal", counterpart="ship_horn")  # fmt: skip
 def truck_horn(rng: Rng, n: int) -> Signal:
     f = rng.uniform(150, 190)
     return np.tanh(2 * horn(rng, n, (f, f * 1.26, f * 1.5), 30, 0.4)) * curve(n, (0, 1), (0.96, 1), (1, 0))
@@ -76,7 +76,7 @@ def truck_horn(rng: Rng, n: int) -> Signal:
 
 @sound("traffic", "Reversing beeps; Beep, bleep; Truck", (2.5, 6.0),
        "a reversing truck beeps", "the backup alarm of a vehicle backing up",
-       "steady warning beeps of a reversing lorry", criterion="signal")  # fmt: skip
+       "steady warning beeps of a reversing lorry", criterion="signal", counterpart="microwave_beep")  # fmt: skip
 def reversing_beeper(rng: Rng, n: int) -> Signal:
     period = rng.uniform(0.8, 1.0)
     gate = beeps(n, np.arange(8) * period, period / 2)
@@ -85,7 +85,7 @@ def reversing_beeper(rng: Rng, n: int) -> Signal:
 
 @sound("traffic", "Siren; Emergency vehicle; Police car (siren); Ambulance (siren)", (3.0, 8.0),
        "an emergency siren wailing", "an ambulance siren rises and falls", "a police car passes with its siren on",
-       criterion="signal")  # fmt: skip
+       criterion="signal", counterpart="car_passing")  # fmt: skip
 def emergency_siren(rng: Rng, n: int) -> Signal:
     t, style = np.arange(n) / 16_000, rng.integers(0, 3)
     low = rng.uniform(520, 680)
@@ -101,7 +101,7 @@ def emergency_siren(rng: Rng, n: int) -> Signal:
 
 @sound("traffic", "Train horn; Train; Rail transport", (1.5, 4.0),
        "a train horn blasts nearby", "the loud chord of an approaching locomotive's horn",
-       "a train sounds its horn at a crossing", criterion="signal")  # fmt: skip
+       "a train sounds its horn at a crossing", criterion="signal", counterpart="ship_horn")  # fmt: skip
 def train_horn(rng: Rng, n: int) -> Signal:
     f = rng.uniform(250, 300)
     chord = horn(rng, n, (f, f * 1.19, f * 1.5, f * 1.78), 16, 0.6)
@@ -110,7 +110,7 @@ def train_horn(rng: Rng, n: int) -> Signal:
 
 @sound("traffic", "Bell; Rail transport", (2.5, 6.0),
        "a railway level crossing bell rings", "warning bells at a railroad crossing",
-       "the crossing bell clangs before a train", criterion="signal")  # fmt: skip
+       "the crossing bell clangs before a train", criterion="signal", counterpart="tram_bell")  # fmt: skip
 def crossing_bell(rng: Rng, n: int) -> Signal:
     base, period = rng.uniform(650, 850), rng.uniform(0.3, 0.42)
     starts = np.arange(0.0, n / 16_000 - 0.4, period)
@@ -123,7 +123,7 @@ def crossing_bell(rng: Rng, n: int) -> Signal:
 
 @sound("traffic", "Tire squeal; Skidding; Car", (1.0, 2.5),
        "car tyres screech in an emergency stop", "a car skids with squealing tires",
-       "sudden hard braking, tyres shriek on asphalt", criterion="signal")  # fmt: skip
+       "sudden hard braking, tyres shriek on asphalt", criterion="signal", counterpart="car_passing")  # fmt: skip
 def tyre_screech(rng: Rng, n: int) -> Signal:
     f = rng.uniform(850, 1250) * curve(n, (0, 1.1), (0.5, 1.0), (1, 0.72)) * drift(rng, n, 16, 0.94, 1.06)
     squeal = harmonic(f, n, (1, 0.8, 0.5, 0.35)) + harmonic(f * 1.13, n, (0.7, 0.4, 0.2))

@@ -1,0 +1,1 @@
+"""Distress: voices and bodies in trouble, and what is mistaken for them."""

@@ -1,0 +1,1 @@
+"""Faults: machines, pipes and wires that fail, their alarms, and what is mistaken for them."""
