@@ -25,7 +25,7 @@ _DROPPED = frozenset(
 )
 _WHOLE = frozenset(
     "bearing building ceiling training shorting arcing mugging fainting fir care caring plan planning tired dying "
-    "wedding boxing setting shooting".split()
+    "wedding boxing setting shooting note".split()
 )
 """Words that their stem would confuse with others."""
 _TOKEN = re.compile(r"[a-z]+|[,;.!?:]")

@@ -76,6 +76,7 @@ a short circuit buzzes in the fuse box
 an old generator shaking violently
 """
 SIGNAL = """
+the low note of a siren rises to a howl
 a car horn blares right behind you
 a truck honks loudly at close range
 an ambulance siren wailing past
