@@ -14,6 +14,7 @@ from . import (
     music,
     nature,
     people,
+    roadside,
     signals,
     traffic,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "music",
     "nature",
     "people",
+    "roadside",
     "signals",
     "traffic",
 ]
