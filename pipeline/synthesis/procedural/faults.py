@@ -152,7 +152,7 @@ def transformer_blowing(rng: Rng, n: int) -> Signal:
     strain = curve(at, (0, rng.uniform(0.3, 1)), (0.7, 1.5), (1, rng.uniform(3, 8)))
     arcs = unit(band_noise(rng, at, 1500, 7000)) * np.abs(unit(hum)) ** 3
     out = np.zeros(n)
-    add(out, unit(np.tanh(strain * unit(hum)) + 0.2 * strain * arcs), 0, rng.uniform(0.5, 1.2))
+    add(out, unit(np.tanh(strain * unit(hum)) + 0.2 * strain * arcs), 0, rng.uniform(0.6, 1.3))
     out *= curve(n, (0, 0), (0.05, 0.6), (0.4, 1), (1, 1))
     add(out, report(rng, n - at, rng.uniform(40, 140), 7000, rng.uniform(0.3, 0.9)), at, 1.5)
     left = curve(n - at, (0, 1), (0.5, 0.25), (1, 0))
@@ -172,7 +172,7 @@ def battery_venting(rng: Rng, n: int) -> Signal:
     for at in np.sort(rng.uniform(0.08, 0.8, rng.integers(1, 6))):  # cell after cell
         m = int(n * (1 - at))
         flame = unit(band_noise(rng, m, 60, 500)) * drift(rng, m, 14, 0.2, 1) * rng.uniform(0, 0.8)
-        vent = unit(jet(rng, m, rng.uniform(900, 2800), rng.uniform(5000, 7800))) + flame
+        vent = unit(jet(rng, m, rng.uniform(900, 2500), rng.uniform(5000, 7800))) + flame
         add(out, vent * decay(m, rng.uniform(0.6, 3), attack_s=0.01), n - m, rng.uniform(0.5, 1))
         add(out, report(rng, m, rng.uniform(250, 700), 7500, rng.uniform(0.03, 0.12)), n - m, rng.uniform(0.4, 1))
     return out * curve(n, (0, 1), (0.85, 0.8), (1, 0))
@@ -236,14 +236,14 @@ def washer_unbalanced(rng: Rng, n: int) -> Signal:
        criterion="equipment", counterpart="blender")  # fmt: skip
 def motor_seizing(rng: Rng, n: int) -> Signal:
     stop = rng.uniform(0.6, 0.85)
-    fall = curve(n, (0, 1), (rng.uniform(0.1, 0.4), 0.95), (stop, rng.uniform(0.1, 0.35)), (1, 0.1))
+    fall = curve(n, (0, 1), (rng.uniform(0.05, 0.5), rng.uniform(0.7, 1)), (stop, rng.uniform(0.1, 0.45)), (1, 0.1))
     catch = 1 - rng.uniform(0.1, 0.5) * (1 - fall) * (drift(rng, n, 9, -1, 1) > 0.3)
     speed, live = fall * lowpass(catch, 25), lowpass((np.linspace(0, 1, n) < stop) * 1.0, 60)
     levels = rolloff(24, rng.uniform(0.3, 0.8)) * rng.uniform(0.2, 1, 24)
     whine = unit(harmonic(rng.uniform(140, 420) * speed, n, levels))
     rub = band_noise(rng, n, 500, 6000) * np.abs(np.sin(np.cumsum(speed) * np.pi * rng.uniform(18, 45) / RATE)) ** 4
-    squeal = harmonic(rng.uniform(900, 2600) * (0.5 + 0.5 * fall), n, (1, 0.6, 0.4)) * drift(rng, n, 8, -1, 1).clip(0)
-    out = (whine + 0.7 * unit(rub) * (1.1 - fall) + rng.uniform(0, 0.5) * squeal * (1 - fall)) * live
+    squeal = harmonic(rng.uniform(900, 2600) * (0.5 + 0.5 * fall), n, (1, 0.6, 0.4)) * drift(rng, n, 8, -0.6, 1).clip(0)
+    out = (whine + 0.7 * unit(rub) * (1.1 - fall) + rng.uniform(0, 1) * squeal * (1 - fall)) * live
     locked = unit(harmonic(mains(rng), n, rolloff(10, 0.6))) * (1 - live) * curve(n, (0, 1), (0.85, 1), (1, 0))
     add(out, strike(rng, 6400, rng.uniform(70, 200), METAL, 0.25, noise=1.2), int(stop * n), rng.uniform(0.4, 1.1))
     return out * curve(n, (0, 0), (0.03, 1), (1, 1)) + rng.uniform(0.15, 0.5) * locked
@@ -318,8 +318,9 @@ def cable_snapping(rng: Rng, n: int) -> Signal:
         f = rng.uniform(250, 500) + rng.uniform(3000, 6000) * np.exp(-np.linspace(0, 7, samples(0.25)))
         add(out, sine(f, len(f)) * decay(len(f), 0.22), at + samples(k * gap), 0.8 * 0.7**k)
     add(out, report(rng, m, 150, 7000, 0.15), at, rng.uniform(0.4, 1))
-    lash = unit(moving_formant(band_noise(rng, m, 300, 6000), curve(m, (0, 800), (0.4, 3500), (1, 500)), 400))
-    add(out, lash * curve(m, (0, 0), (0.3, 0.5), (0.6, 0.1), (1, 0)), at, rng.uniform(0.2, 0.8))
+    lash = unit(moving_formant(band_noise(rng, m, 300, 6000), drift(rng, m, 4, 500, 4500), 400))
+    lash *= drift(rng, m, 5, 0, 1) ** 2 * curve(m, (0, 0), (0.2, 1), (0.6, 0.4), (1, 0))
+    add(out, lash, at, rng.uniform(0.2, 0.8))
     return room(out, rng, t60_s=rng.uniform(0.5, 1.3), wet=0.3) * curve(n, (0, 1), (0.8, 0.8), (1, 0))
 
 
