@@ -8,10 +8,12 @@ from .dsp import (
     add,
     arch,
     band_noise,
+    buzz,
     coloured_noise,
     curve,
     decay,
     drift,
+    formants,
     harmonic,
     highpass,
     lowpass,
@@ -183,3 +185,68 @@ def suitcase_wheels(rng: Rng, n: int) -> Signal:
             knock = strike(rng, samples(0.09), rng.uniform(180, 420), WOOD, 0.05, noise=1.2, noise_hz=3500)
             add(roll, knock, samples(start + offset), rng.uniform(0.3, 1))
     return roll * passing(n, rng.uniform(0.3, 0.7), rng.uniform(0.2, 0.8))
+
+
+@sound("daily_living", "Beep, bleep; Cash register", (1.2, 4.0),
+       "a ticket machine beeps at each key press", "keypad beeps of a ticket machine on the platform",
+       "someone taps a price into a ticket machine")  # fmt: skip
+def ticket_machine(rng: Rng, n: int) -> Signal:
+    f, on = rng.uniform(900, 3000), samples(rng.uniform(0.04, 0.12))
+    ends = rng.choice([1.0, 1.25, 1.5])  # the last beep says that it was understood
+
+    def press(pitch: float) -> Signal:
+        gate = curve(2 * on, (0, 0), (0.05, 1), (0.5, 1), (0.55, 0), (1, 0))
+        out = unit(harmonic(pitch, 2 * on, (1, rng.uniform(0, 0.4), 0.2))) * gate
+        add(out, tick(rng, 900, 2500, 0.02), 0, rng.uniform(0.2, 0.7))
+        return out
+
+    starts = steps(rng, n, rng.uniform(0.25, 0.5), jitter=0.3, tail_s=0.3)
+    out = repeat(rng, n, starts[:-1] or starts, lambda: press(f), spread_db=2)
+    add(out, press(f * ends), samples(starts[-1]))
+    return room(out, rng, t60_s=rng.uniform(0.3, 1.2), wet=0.25) * curve(n, (0, 1), (0.95, 1), (1, 0))
+
+
+@sound("daily_living", "Ding; Bell", (0.8, 2.2),
+       "a reception desk bell is tapped", "someone taps the little bell on a hotel counter",
+       "bright ting of a hotel reception bell")  # fmt: skip
+def reception_bell(rng: Rng, n: int) -> Signal:
+    base, ring, out = rng.uniform(1700, 3400), n / RATE * rng.uniform(0.7, 1.0), np.zeros(n)
+    for i in range(rng.integers(1, 3)):
+        at = int(i * n * rng.uniform(0.15, 0.3))
+        ratios, lasting = np.array([1, 1.006, 1.72, 2.4]), ring * np.array([1, 0.9, 0.5, 0.3])
+        hit = modes(n - at, base * ratios, lasting, (1, 0.6, 0.4, 0.2))
+        add(hit, tick(rng, 1200, 2500, 0.02), 0, 0.6)
+        add(out, hit, at, rng.uniform(0.6, 1))
+    return room(out, rng, t60_s=0.5, wet=0.2) * curve(n, (0, 1), (0.7, 0.8), (1, 0))
+
+
+@sound("daily_living", "Vuvuzela", (0.8, 3.5),
+       "a fan blows a vuvuzela in the stands", "the flat drone of a vuvuzela at a football match",
+       "vuvuzela hooting from the terraces")  # fmt: skip
+def vuvuzela(rng: Rng, n: int) -> Signal:
+    f = rng.uniform(215, 250) * curve(n, (0, 0.96), (0.1, 1), (0.85, 1), (1, 0.95)) * drift(rng, n, 8, 0.985, 1.01)
+    lips = harmonic(f, n, rolloff(16, rng.uniform(0.1, 0.5)) * rng.uniform(0.4, 1, 16))
+    bore = formants(lips, (rng.uniform(600, 900), 250, 2), (rng.uniform(1300, 1900), 400, 1), (300, 150, 1))
+    stands = 0.2 * unit(band_noise(rng, n, 300, 3000)) * arch(n, 0.1, 0.1)
+    blown = unit(bore) * arch(n, 0.06, 0.15) * drift(rng, n, 5, 0.8, 1) + stands
+    return room(blown, rng, t60_s=0.8, wet=0.2) * curve(n, (0, 1), (0.93, 1), (1, 0))
+
+
+@sound("daily_living", "Whistle; Squeak", (0.5, 2.5),
+       "a slide whistle swoops up and down", "a comic swoop on a slide whistle",
+       "someone plays with a slide whistle")  # fmt: skip
+def slide_whistle(rng: Rng, n: int) -> Signal:
+    way = np.interp(np.linspace(0, 3, n), np.arange(4), rng.uniform(0, 1, 4))
+    shake = 1 + rng.uniform(0, 0.02) * sine(rng.uniform(4, 7), n)
+    f = rng.uniform(450, 900) * 2 ** (rng.uniform(0.8, 1.8) * np.sin(way * np.pi / 2)) * shake
+    return (harmonic(f, n, (1, 0.08, 0.12)) + 0.06 * band_noise(rng, n, 800, 6000)) * arch(n, 0.08, 0.15)
+
+
+@sound("daily_living", "Buzz; Squeak", (0.4, 2.0),
+       "a party horn unrolls with a rasp", "a paper party blower buzzes and curls back",
+       "rasping buzz of a party blower at a birthday")  # fmt: skip
+def party_blower(rng: Rng, n: int) -> Signal:
+    f = rng.uniform(260, 620) * curve(n, (0, 0.7), (0.15, 1.05), (0.7, 1), (1, 0.75)) * drift(rng, n, 18, 0.95, 1.05)
+    reed = formants(buzz(f, n, open_quotient=rng.uniform(0.2, 0.5)), (rng.uniform(900, 1700), 250, 2), (3200, 500, 1))
+    paper = unit(band_noise(rng, n, 1500, 7000)) * curve(n, (0, 0), (0.1, 0.5), (0.3, 0.1), (0.9, 0.5), (1, 0))
+    return unit(reed) * arch(n, 0.08, 0.15) * drift(rng, n, 20, 0.6, 1) + rng.uniform(0.1, 0.4) * paper

@@ -147,7 +147,7 @@ def intruder_alarm(rng: Rng, n: int) -> Signal:
     sweep = (t % 1, 1 - np.abs(2 * (t % 1) - 1), (t % 1 >= 0.5).astype(float))[style]
     f = rng.uniform(1900, 3100) * 2 ** (sweep * rng.uniform(0.12, 0.5))
     piezo = harmonic(f, n, (1, 0.3, 0.2)) + rng.uniform(0, 0.8) * harmonic(f * rng.uniform(1.03, 1.2), n, (1, 0.2))
-    hall = room(np.tanh(2 * unit(piezo)), rng, t60_s=rng.uniform(0.2, 0.9), wet=rng.uniform(0.1, 0.5))
+    hall = room(unit(piezo), rng, t60_s=rng.uniform(0.2, 0.9), wet=rng.uniform(0.1, 0.5))
     return hall * curve(n, (0, 1), (0.97, 1), (1, 0))
 
 
@@ -248,7 +248,7 @@ def fire_engine_horn(rng: Rng, n: int) -> Signal:
 @sound("traffic", "Vehicle horn, car horn, honking; Motor vehicle (road); Toot", (0.8, 3.0),
        "a moped horn beeps insistently close by", "the thin insistent horn of a moped right behind you",
        "a moped rider keeps on beeping a nasal horn, very near",
-       criterion="signal", counterpart="harmonica_chord")  # fmt: skip
+       criterion="signal", counterpart="party_blower")  # fmt: skip
 def moped_horn(rng: Rng, n: int) -> Signal:
     f, disc, flutter = rng.uniform(300, 560), rng.uniform(1900, 3600), rng.uniform(0, 0.4)
 
@@ -282,7 +282,7 @@ def ship_danger_blasts(rng: Rng, n: int) -> Signal:
 @sound("traffic", "Air horn, truck horn; Toot", (0.7, 2.5),
        "a canister air horn blares from a lifeguard", "someone presses a hand-held canister air horn",
        "shrill canister air horn, blown in alarm",
-       criterion="signal", counterpart="harmonica_chord")  # fmt: skip
+       criterion="signal", counterpart="vuvuzela")  # fmt: skip
 def canister_horn(rng: Rng, n: int) -> Signal:
     f, sag = rng.uniform(380, 720), rng.uniform(0.9, 1.0)
 
@@ -387,7 +387,7 @@ def broadband_squawker(rng: Rng, n: int) -> Signal:
 @sound("traffic", "Reversing beeps; Beep, bleep; Vehicle", (1.5, 5.0),
        "a forklift beeps as it backs toward you", "quick warning beeps of a forklift in the warehouse",
        "a whining forklift in reverse gear, beeping fast",
-       criterion="signal", counterpart="seatbelt_chime")  # fmt: skip
+       criterion="signal", counterpart="ticket_machine")  # fmt: skip
 def forklift_beeper(rng: Rng, n: int) -> Signal:
     period = rng.uniform(0.22, 0.5)
     gate = beeps(n, np.arange(30) * period, period * rng.uniform(0.4, 0.6))
