@@ -133,11 +133,11 @@ def joined(n: int, *parts: tuple[float, Signal]) -> Signal:
        "someone hyperventilating in short frantic breaths", "hyperventilating, a frightened person pulls air too fast",
        "a panicked girl hyperventilates", criterion="distress", counterpart="jogger_panting")  # fmt: skip
 def hyperventilating(rng: Rng, n: int) -> Signal:
-    who, fear = throat(rng), rng.uniform(0, 0.6)
+    who, fear = throat(rng), rng.uniform(0, 1.2)
 
     def breath(m: int, progress: float) -> Signal:
         a, b = int(m * rng.uniform(0.4, 0.55)), int(m * 0.4)
-        gasp = utter(rng, who, curve(a, (0, 1.3), (1, rng.uniform(1.8, 3))), "@i @", breath=1.5)
+        gasp = utter(rng, who, curve(a, (0, 1.3), (1, rng.uniform(1.8, 3))), "@i @ e", breath=0.7)
         drawn = (air(rng, a, who, inward=True) + fear * rng.random() * gasp) * arch(a, 0.5, 0.2)
         return joined(m, (0, drawn), (0.6, 0.6 * air(rng, b, who) * arch(b, 0.2, 0.6)))
 
@@ -199,7 +199,7 @@ def drowning(rng: Rng, n: int) -> Signal:
     def dip(m: int, progress: float) -> Signal:
         a, b = int(m * rng.uniform(0.4, 0.55)), int(m * 0.5)
         rise = rng.uniform(1.3, 2.5) * curve(a, (0, 1), (0.4, 1.2), (1, 0.8))
-        cry = utter(rng, who, rise, "ao e@", breath=0.6, rough=0.4) * curve(a, (0, 0), (0.35, 0), (0.5, 1), (1, 0.3))
+        cry = utter(rng, who, rise, "ao e@", breath=0.6, rough=0.4) * curve(a, (0, 0), (0.35, 0), (0.5, 1), (1, 0))
         gasp = inhale(rng, a // 2, rng.uniform(0.5, 1.2))
         splash = unit(band_noise(rng, a, rng.uniform(250, 600), 4500)) + bubbling(rng, a, 200, 400, 2500)
         under = bubbling(rng, b, rng.uniform(50, 180), rng.uniform(120, 300), rng.uniform(600, 1200))
@@ -380,7 +380,7 @@ def patient_alarm(rng: Rng, n: int) -> Signal:
 def flatline(rng: Rng, n: int) -> Signal:
     begin, period = int(n * rng.uniform(0.1, 0.5)), rng.uniform(0.25, 0.5)
     lead = beeps(begin, np.arange(0, begin / RATE, period), min(0.12, period / 2))
-    lead[-samples(0.08) :] = 0
+    lead *= np.clip(np.arange(begin, 0, -1) / 400 - 2, 0, 1)
     tone = harmonic(rng.uniform(440, 1300), n, rolloff(6, rng.uniform(0.8, 3)))
     return room(tone * np.append(lead, np.minimum(1, np.arange(n - begin) / 400)), rng, wet=rng.uniform(0, 0.25))
 
