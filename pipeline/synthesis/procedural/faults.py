@@ -200,8 +200,8 @@ def house_fire(rng: Rng, n: int) -> Signal:
        "a fan with a snapped blade hammers its guard",
        criterion="equipment", counterpart="sewing_machine")  # fmt: skip
 def fan_broken_blade(rng: Rng, n: int) -> Signal:
-    rate = rng.uniform(5, 19) * curve(n, (0, rng.uniform(0.4, 1)), (0.25, 1), (0.8, 1), (1, rng.uniform(0.3, 0.8)))
-    wobble = rate * drift(rng, n, 2, 0.9, 1.1)
+    run = curve(n, (0, rng.uniform(0.4, 1)), (0.25, 1), (0.8, 1), (1, rng.uniform(0.3, 0.8)))
+    wobble = rng.uniform(5, 19) * run * drift(rng, n, 2, 0.9, 1.1)
     shape, base, ring = (METAL, rng.uniform(350, 1300), 0.12) if rng.random() < 0.6 else (WOOD, 300.0, 0.05)
     base, hits = base * rng.uniform(0.6, 1.5), turns(rng, n, wobble, 0.08)
     hits = np.concatenate([hits, hits[:: rng.integers(1, 4)] + rng.uniform(0.015, 0.03)])
@@ -307,10 +307,10 @@ def turbine_unbalanced(rng: Rng, n: int) -> Signal:
        "a steel winch cable snaps, twanging",
        criterion="equipment", counterpart="elevator_ding")  # fmt: skip
 def cable_snapping(rng: Rng, n: int) -> Signal:
-    out, at = np.zeros(n), int(n * rng.uniform(0.05, 0.3))
+    out, at, gap = np.zeros(n), int(n * rng.uniform(0.05, 0.3)), rng.uniform(0.05, 0.16)
     for start in np.sort(rng.uniform(0, at, rng.integers(1, 5))):  # strands part first
         add(out, tick(rng, 2000, 5000, 0.05), int(start), rng.uniform(0.2, 0.5))
-    m, order, gap = n - at, np.arange(1, 16), rng.uniform(0.05, 0.16)
+    m, order = n - at, np.arange(1, 16)
     partials = rng.uniform(35, 95) * order * np.sqrt(1 + rng.uniform(0.002, 0.02) * order**2)
     twang = modes(m, partials, rng.uniform(0.6, 1.6) * order**-0.3, order**-0.5 * rng.uniform(0.3, 1, 15))
     add(out, unit(twang), at, rng.uniform(0.8, 1.3))
@@ -389,8 +389,7 @@ def coffee_machine(rng: Rng, n: int) -> Signal:
     turn = times(n) * float(rng.choice([50, 60])) % 1.0  # a vibration pump strikes once a mains cycle
     pump = formants(np.exp(-rng.uniform(6, 20) * turn), *((rng.uniform(150, 1500), 90, 1) for _ in range(4)))
     trickle = unit(scatter(rng, n, 90, lambda: bubble(rng, 500, 1700))) * curve(n, (0, 0), (0.3, 0), (0.5, 1), (1, 0.2))
-    froth = unit(band_noise(rng, n, rng.uniform(900, 2500), 7000)) * drift(rng, n, 8, 0.5, 1)
-    end = rng.uniform(0.55, 0.85)
+    froth, end = unit(band_noise(rng, n, rng.uniform(900, 2500), 7000)), rng.uniform(0.55, 0.85)
     out = unit(highpass(pump, 60)) * curve(n, (0, 0), (0.05, 0.8), (end, 1), (end + 0.04, 0), (1, 0)) + 0.25 * trickle
     return out + rng.uniform(0.15, 0.8) * froth * curve(n, (0, 0), (end, 0), (end + 0.06, 1), (1, 0))
 
@@ -416,7 +415,7 @@ def bicycle_pump(rng: Rng, n: int) -> Signal:
 def electric_shaver(rng: Rng, n: int) -> Signal:
     touch = drift(rng, n, rng.uniform(1, 4), 0, 1)
     hz = rng.uniform(80, 190) * (1 - 0.04 * touch) * curve(n, (0, 0.6), (0.04, 1), (0.96, 1), (1, 0.6))
-    drone = unit(harmonic(hz, n, rolloff(40, rng.uniform(0.3, 0.7)) * rng.uniform(0.2, 1, 40)))
+    drone = unit(harmonic(hz, n, rolloff(28, rng.uniform(0.3, 0.7)) * rng.uniform(0.2, 1, 28)))
     bristle = scatter(rng, n, 250, lambda: tick(rng, 3000, 6500, 0.004), spread_db=18) * (touch > 0.5)
     return (drone * (1 - 0.3 * touch) + 0.2 * unit(lowpass(bristle, 7000))) * arch(n, 0.02, 0.03)
 
