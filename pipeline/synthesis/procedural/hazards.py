@@ -53,11 +53,12 @@ def piece(rng: Rng, low_hz: float, high_hz: float, shape: Sequence[float], t60_s
 
 
 def strew(rng: Rng, n: int, at: Signal, make: Callable[[], Signal], *, spread_db: float = 14.0) -> Signal:
-    """Impacts at relative times 0..1, of at most 20 makes, each at its own level; all end in time."""
+    """Impacts at relative times 0..1, of at most 20 makes, at levels of their own; none straggles, all end in time."""
     out, pool = np.zeros(n), [make()[:n] for _ in range(min(len(at), 20))]
-    for start, which in zip(at, rng.integers(0, max(1, len(pool)), len(at)), strict=True):
-        x = pool[which]
-        add(out, x, int(start * (n - len(x))), 10 ** (-rng.uniform(0, spread_db) / 20))
+    at = np.sort(at)
+    at = at[:1] + np.append(0, np.cumsum(np.minimum(np.diff(at), 0.4 * RATE / n)))
+    for start, i in zip(at, rng.integers(0, max(1, len(pool)), len(at)), strict=True):
+        add(out, pool[i], int(start * (n - len(pool[i]))), 10 ** (-rng.uniform(0, spread_db) / 20))
     return unit(out)
 
 
@@ -148,8 +149,7 @@ def earthquake(rng: Rng, n: int) -> Signal:
     out = 1.1 * rumble(rng, n, between(rng, 90, 220)) * swing
     for low, shape in ((800, CERAMIC), (120, WOOD), (400, METAL), (1500, GLASS)):
         at = np.clip(np.repeat(beats, 2) + rng.uniform(0, 0.06, 2 * len(beats)) * RATE / n, 0, 1)
-        rattle = strew(rng, n, at, lambda low=low, shape=shape: piece(rng, low, 3 * low, shape, 0.12, noise=0.6))
-        out += rng.uniform(0, 0.6) * rattle
+        out += rng.uniform(0, 0.6) * strew(rng, n, at, lambda f=low, s=shape: piece(rng, f, 3 * f, s, 0.12, noise=0.6))
     return (out + rng.uniform(0, 0.4) * creak(rng, n, 10, 50, (500, 90, 2), (1100, 150, 1)) * swing) * force
 
 
@@ -194,9 +194,10 @@ def crockery_crash(rng: Rng, n: int) -> Signal:
        "a car crash with crunching metal", "two cars collide head-on",
        "a violent collision, bodywork crumpling", criterion="hazard", counterpart="bowling_pins")  # fmt: skip
 def car_crash(rng: Rng, n: int) -> Signal:
-    hit = rng.uniform(0.0, 0.3)
-    skid = creak(rng, n, 500, between(rng, 700, 1100), (1000, 200, 2), (2100, 300, 1))
-    out = rng.choice([0.0, 0.3, 0.5]) * skid * curve(n, (0, 0), (0.02, 1), (hit + 0.02, 1), (hit + 0.04, 0), (1, 0))
+    brake, tyre = rng.choice([0.0, 0.3, 0.5]), between(rng, 550, 1100)
+    hit = rng.uniform(0.05, 0.3) if brake else 0.0
+    skid = creak(rng, n, tyre * 0.92, tyre * 1.08, (1000, 200, 2), (2100, 300, 1))
+    out = brake * skid * curve(n, (0, 0), (0.02, 1), (hit + 0.02, 1), (hit + 0.04, 0), (1, 0))
     bang = blast(rng, n, rng.uniform(0.5, 1.1)) + strike(rng, n, between(rng, 60, 130), METAL, 0.5, noise=1.5)
     add(out, bang, int(hit * n), 0.8)
     crush = hit + (0.95 - hit) * rng.beta(0.8, 5, rng.integers(20, 60))
@@ -215,8 +216,7 @@ def shelf_toppling(rng: Rng, n: int) -> Signal:
     add(out, strike(rng, n, between(rng, 50, 120), WOOD, 0.5, noise=1.5, noise_hz=1200), int(hit * n))
     for low, shape, t60_s in ((90, WOOD, 0.1), (450, METAL, 0.25), (1300, GLASS, 0.25), (700, CERAMIC, 0.12)):
         at = hit + (0.97 - hit) * rng.beta(1, rng.uniform(2, 6), rng.integers(0, 22))
-        load = strew(rng, n, at, lambda low=low, shape=shape, t=t60_s: piece(rng, low, 3.2 * low, shape, t))
-        out += rng.uniform(0.2, 1) * load
+        out += rng.uniform(0.2, 1) * strew(rng, n, at, lambda f=low, s=shape, t=t60_s: piece(rng, f, 3.2 * f, s, t))
     return room(out, rng, wet=0.15) * curve(n, (0, 1), (0.88, 0.8), (1, 0))
 
 
@@ -225,8 +225,7 @@ def shelf_toppling(rng: Rng, n: int) -> Signal:
        "scaffold poles and boards come crashing down", criterion="hazard", counterpart="wind_chimes")  # fmt: skip
 def scaffold_collapse(rng: Rng, n: int) -> Signal:
     early, late, base = rng.uniform(1, 2), rng.uniform(1.8, 4), between(rng, 130, 420)
-    poles = strew(rng, n, rng.beta(early, late, rng.integers(8, 30)),
-                  lambda: piece(rng, base, 3 * base, PIPE, 0.9, noise=0.6))  # fmt: skip
+    poles = strew(rng, n, rng.beta(early, late, rng.integers(8, 30)), lambda: piece(rng, base, 3 * base, PIPE, 0.9))
     boards = strew(rng, n, rng.beta(early, late, rng.integers(4, 16)), lambda: piece(rng, 80, 320, WOOD, 0.2))
     out = poles + rng.uniform(0.3, 1) * boards + 0.3 * rumble(rng, n, 300) * arch(n, 0.2, 0.5)
     return room(out, rng, t60_s=0.6, wet=0.15) * curve(n, (0, 1), (0.85, 0.8), (1, 0))
@@ -381,7 +380,7 @@ def bear_roar(rng: Rng, n: int) -> Signal:
        "a firework bursts and crackles in the sky", "a festive rocket whistles up and pops into stars",
        "new year's fireworks popping and fizzing")  # fmt: skip
 def firework_burst(rng: Rng, n: int) -> Signal:
-    pop = int(n * rng.uniform(0.25, 0.5))
+    pop = int(n * rng.uniform(0.02, 0.5))
     climb = sine(between(rng, 900, 2500) * curve(n, (0, 0.8), (0.5, rng.uniform(0.9, 1.8)), (1, 1)), n)
     hiss = unit(band_noise(rng, n, 1500, 6000))
     out = (rng.uniform(0, 0.2) * climb + 0.12 * hiss) * (np.arange(n) < pop) * curve(n, (0, 0), (0.2, 1), (1, 1))
@@ -436,7 +435,7 @@ def waterfall_passing(rng: Rng, n: int) -> Signal:
        "the slow squeak of a garden swing")  # fmt: skip
 def swing_creaking(rng: Rng, n: int) -> Signal:
     out, body, pitch = np.zeros(n), between(rng, 350, 1100), between(rng, 45, 160)
-    for i, start in enumerate(steps(rng, n, rng.uniform(0.6, 0.85), tail_s=0.5)):
+    for i, start in enumerate(steps(rng, n, rng.uniform(0.55, 0.8), tail_s=0.5)):
         m = samples(rng.uniform(0.35, 0.5))
         low = pitch * (1.3 if i % 2 else 1)  # forth is higher than back
         half = creak(rng, m, low, 1.4 * low, (body, 40, 2), (2.4 * body, 90, 1.5), (5.1 * body, 200, 1))
@@ -449,7 +448,7 @@ def swing_creaking(rng: Rng, n: int) -> Signal:
        "someone stirs lemonade with ice cubes")  # fmt: skip
 def ice_cubes(rng: Rng, n: int) -> Signal:
     base = between(rng, 1500, 2800)  # the wall rings at one pitch, a little lower where the cubes lean
-    clinks = strew(rng, n, rng.beta(1.2, 1.5, rng.integers(3, 12)),
+    clinks = strew(rng, n, np.append(0, rng.beta(1.2, 1.5, rng.integers(2, 12))),
                    lambda: piece(rng, base * 0.93, base, GLASS, 0.16, noise=0.5, noise_hz=6000))  # fmt: skip
     slosh = unit(scatter(rng, n, 25, lambda: bubble(rng, 500, 1600))) * arch(n, 0.1, 0.4)
     return clinks + rng.uniform(0, 0.3) * slosh
@@ -462,8 +461,8 @@ def lawn_sprinkler(rng: Rng, n: int) -> Signal:
     fast = (np.linspace(0, 1, n) + rng.random()) % 1 > rng.uniform(0.6, 0.9)  # the quick way back
     turn = np.cumsum(np.where(fast, rng.uniform(10, 18), rng.uniform(2.5, 7))) / RATE
     jet = unit(band_noise(rng, n, rng.uniform(1200, 2500), 7500)) * (0.15 + np.exp(-rng.uniform(2, 8) * (turn % 1)))
-    knocks = strew(rng, n, np.flatnonzero(np.diff(np.floor(turn))) / n,
-                   lambda: piece(rng, 900, 1800, METAL, 0.04), spread_db=4)  # fmt: skip
+    beats = np.flatnonzero(np.diff(np.floor(turn))) / n
+    knocks = strew(rng, n, beats, lambda: piece(rng, 900, 1800, METAL, 0.04), spread_db=4)
     return (jet + rng.uniform(0.2, 0.8) * knocks) * arch(n, 0.08, 0.12)
 
 
