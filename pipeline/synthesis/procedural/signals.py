@@ -172,16 +172,17 @@ def slow_whoop(rng: Rng, n: int) -> Signal:
        "whoop after whoop of a cockpit terrain warning",
        criterion="signal", counterpart="seatbelt_chime")  # fmt: skip
 def cockpit_whoop(rng: Rng, n: int) -> Signal:
-    low, ratio = rng.uniform(330, 480), rng.uniform(1.7, 2.4)
+    low, ratio = rng.uniform(250, 620), rng.uniform(1.6, 3.0)
+    colour = rolloff(10, rng.uniform(0.2, 1.4)) * rng.uniform(0.3, 1, 10)
 
     def whoop(m: int) -> Signal:
         f = low * ratio ** np.linspace(0, 1, m)
-        return unit(harmonic(f, m, rolloff(10, 0.8) * rng.uniform(0.4, 1, 10))) * arch(m, 0.08, 0.15)
+        return unit(harmonic(f, m, colour)) * arch(m, 0.08, 0.15)
 
-    length = rng.uniform(0.25, 0.5)
-    speaker = highpass(lowpass(blasts(rng, n, length, length * 1.05, rng.uniform(0.04, 0.2), whoop), 3500), 350)
+    length, top = rng.uniform(0.2, 0.65), rng.uniform(2000, 6500)
+    speaker = highpass(lowpass(blasts(rng, n, length, length * 1.05, rng.uniform(0.04, 0.25), whoop), top), 350)
     jet = unit(coloured_noise(rng, n, 1.2, low_hz=150)) * arch(n, 0.03, 0.05)
-    return unit(speaker) + rng.uniform(0.02, 0.2) * jet
+    return unit(speaker) + rng.uniform(0.01, 0.4) * jet
 
 
 # -- bells, chimes, clacks -----------------------------------------------------------------------
@@ -315,7 +316,7 @@ def klaxon(rng: Rng, n: int) -> Signal:
        "shrill pea whistle blown again and again, a danger signal",
        criterion="signal", counterpart="whistling")  # fmt: skip
 def pea_whistle(rng: Rng, n: int) -> Signal:
-    f, pea, depth = rng.uniform(2100, 3600), rng.uniform(22, 60), rng.uniform(0.2, 0.9)
+    f, pea, depth = rng.uniform(2100, 3600), rng.uniform(18, 70), rng.uniform(0.0, 0.95)
     second = rng.choice([1.0, rng.uniform(1.03, 1.12)])  # a second chamber beats against the first
 
     def blow(m: int) -> Signal:
@@ -408,7 +409,7 @@ def lorry_skid(rng: Rng, n: int) -> Signal:
     judder = 0.35 + 0.65 * np.abs(np.sin(np.pi * np.cumsum(rng.uniform(7, 15) * slow) / RATE))
     howl = harmonic(rng.uniform(330, 700) * slow**0.3 * drift(rng, n, 18, 0.93, 1.07), n, rolloff(9, 0.6))
     scrub = band_noise(rng, n, 250, 3000) * drift(rng, n, 15, 0.3, 1)
-    drag = (unit(howl) + rng.uniform(0.3, 0.9) * unit(scrub)) * judder
+    drag = (rng.uniform(0.2, 1) * unit(howl) + rng.uniform(0.3, 1) * unit(scrub)) * judder
     out = drag * curve(n, (0, 0), (0.06, 1), (stop - 0.06, 0.8), (stop, 0), (1, 0))
     for start in rng.uniform(0.05, stop, 8):
         clank = strike(rng, samples(0.25), rng.uniform(70, 260), METAL, 0.18, noise=1, noise_hz=2500)
@@ -437,8 +438,8 @@ def bicycle_brake_shriek(rng: Rng, n: int) -> Signal:
        criterion="signal", counterpart="subway_arriving")  # fmt: skip
 def train_emergency_stop(rng: Rng, n: int) -> Signal:
     slow = np.linspace(1, 0.05, n) ** rng.uniform(0.5, 1)
-    out = unit(coloured_noise(rng, n, 1.4, low_hz=70)) * slow * rng.uniform(0.4, 0.9)
-    for _ in range(rng.integers(2, 6)):  # every wheel has a mode of its own, and comes and goes
+    out = unit(coloured_noise(rng, n, 1.4, low_hz=70)) * slow * rng.uniform(0.2, 1.0)
+    for _ in range(rng.integers(1, 7)):  # every wheel has a mode of its own, and comes and goes
         f = rng.uniform(1100, 5500) * drift(rng, n, 7, 0.985, 1.01)
         shriek = harmonic(f, n, (1, 0.4, 0.2)) * drift(rng, n, rng.uniform(1, 6), -0.4, 1).clip(0)
         out += shriek * rng.uniform(0.2, 0.6) * drift(rng, n, 60, 0.6, 1)
@@ -446,7 +447,9 @@ def train_emergency_stop(rng: Rng, n: int) -> Signal:
     joints = np.cumsum(np.linspace(rng.uniform(0.12, 0.3), 0.6, 40))
     clack = repeat(rng, n, joints[joints < n / RATE - 0.2], lambda: strike(
         rng, samples(0.15), rng.uniform(150, 260), METAL, 0.1, noise=1.2))  # fmt: skip
-    return open_air(out + 0.4 * unit(grind) + 0.4 * clack, rng) * curve(n, (0, 0), (0.05, 1), (0.85, 0.8), (1, 0))
+    return open_air(out + rng.uniform(0.05, 0.7) * unit(grind) + rng.uniform(0, 0.6) * clack, rng) * curve(
+        n, (0, 0), (0.05, 1), (0.85, 0.8), (1, 0)
+    )
 
 
 @sound("traffic", "Shout; Yell", (0.5, 2.2),
