@@ -232,9 +232,9 @@ def scaffold_collapse(rng: Rng, n: int) -> Signal:
 
 
 @sound("nature", "Creak; Crack", (2.5, 7.0),
-       "a steel bridge groans and buckles under load", "a suspension bridge creaks and its cables snap",
-       "girders of a bridge groan as it gives way", criterion="hazard", counterpart="swing_creaking")  # fmt: skip
-def bridge_groaning(rng: Rng, n: int) -> Signal:
+       "a steel bridge groans and buckles under load", "the steel structure creaks ominously and cables snap",
+       "girders of a pier groan as it gives way", criterion="hazard", counterpart="swing_creaking")  # fmt: skip
+def girders_groaning(rng: Rng, n: int) -> Signal:
     out, body = np.zeros(n), between(rng, 120, 320)
     for start in np.linspace(0, 0.6, rng.integers(3, 6)):
         m = int(n * rng.uniform(0.35, 0.5))
