@@ -16,7 +16,7 @@ class _Frozen(BaseModel):
 class ProbeScenes(_Frozen):
     """The corpus that a probe renders for itself."""
 
-    streams: Count = 900
+    streams: Count = 1200
     tuned_on: Count = 100
     """Further streams, of other seeds, that the threshold is chosen on."""
     trigger_variants: Count = 40
