@@ -1,24 +1,34 @@
 """Growth: does time per stream, memory or the number of open files grow with the corpus, and what does a resume cost?
 
-    python benchmarks/scale.py [--quick] [--json FILE]
+    python benchmarks/scale.py [--quick] [--sizes N ...] [--repeat N] [--json FILE]
 
 Builds corpora of 100, 1,000 and 10,000 short streams (--quick: 20 and 60) from the starter library with one worker,
-the second with two workers as well and on Ray where it is installed, and runs the finished build of the largest again.
+each twice: sounds that the library lacks are made and conditioned once and kept beside it, and the second build shows
+what a stream takes where all are kept. Then the finished build of the largest again, the second size with one and with
+two workers in turn, and on Ray where it is installed. Short builds are repeated with other scenes; medians are given.
+
 Each build is a process of its own; the figures are its wall time, starting included, what planning and building took
-of a processor per stream, the peak memory of its largest process, and the most files that one of them had open.
+of a processor per stream, the peak memory of its largest process, and the most files that one of them had open. What
+does not grow with the number of streams stands apart: opening (texts, encoder, and the audit of all clips) in seconds
+of a processor, and a build of two streams, one a shard.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import importlib.util
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +37,16 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.starter import make_starter
-from pipeline.shards.timings import PLANNING, read_timings
+from pipeline.shards.timings import OPENING, PLANNING, read_timings
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = (100, 1_000, 10_000)
 QUICK = (20, 60)
+SHORT = 400
+"""Builds of so many streams differ by a tenth from scene to scene, and are repeated."""
 RECIPE: dict[str, Any] = {
     "name": "scale",
     "seed": 1,
-    "streams_per_shard": 100,
     "splits": {"train": 1.0},
     "mixture": {"count_events": 1, "alert_on_event": 1, "sound_event_qa": 1, "natural_hazard": 1},
     "scene": {"duration_s": ["uniform", 12, 16]},
@@ -43,56 +54,91 @@ RECIPE: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build took."""
+
+    wall_s: float
+    opening_s: float
+    planning_ms: float
+    """Of a processor, per stream."""
+    shards_ms: float
+    """Of a processor, per stream."""
+    peak_mb: float
+    open_files: int
+
+    @property
+    def stream_ms(self) -> float:
+        return self.planning_ms + self.shards_ms
+
+
 def main() -> None:
     """Run all builds and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="Small corpora: does it work at all?")
+    parser.add_argument("--sizes", type=int, nargs="+", help="Streams of the corpora, two sizes or more.")
+    parser.add_argument("--repeat", type=int, default=3, help="Times that short builds and pairs of builds are done.")
     parser.add_argument("--json", type=Path, help="Write the figures here.")
     arguments = parser.parse_args()
-    sizes = QUICK if arguments.quick else SIZES
+    sizes = sorted(arguments.sizes or (QUICK if arguments.quick else SIZES))
     figures: dict[str, float] = {}
-    table = Table("build", "wall s", "planning, ms a stream", "shards, ms a stream", "peak MB", "open files")
+    table = Table("build", *(field.name for field in dataclasses.fields(Built)))
+
+    def told(name: str, builds: Sequence[Built]) -> Built:
+        middle = Built(
+            *(statistics.median(values) for values in zip(*(dataclasses.astuple(one) for one in builds), strict=True))
+        )
+        figures.update({f"{name.replace(' ', '_').lower()}_{k}": round(v, 3) for k, v in asdict(middle).items()})
+        table.add_row(name, *(f"{value:.1f}" for value in dataclasses.astuple(middle)))
+        for one in builds:
+            Console(stderr=True).print(f"{name}: {', '.join(f'{k} {v:.1f}' for k, v in asdict(one).items())}")
+        return middle
+
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         scratch = Path(folder)
         library = make_starter(scratch / "library", lambda stage, done, total: None)
-        # What is made once and kept beside the library belongs to no size. Of other scenes, or the first size alone
-        # would find all of its sounds made.
-        _build(scratch, library, sizes[0], "warm", seed=2)
-        one = ("--workers", "1")
-        runs: list[tuple[str, int, str, tuple[str, ...]]] = [
-            *((f"{size} streams", size, f"{size}", one) for size in sizes),
-            (f"{sizes[-1]} streams finished", sizes[-1], f"{sizes[-1]}", one),
-            (f"{sizes[1]} streams 2 workers", sizes[1], "two", ("--workers", "2")),
-        ]
+        build = functools.partial(_build, scratch, library)
+        # Compiles modules, and makes what speech and replies take from the caches of this machine.
+        build(sizes[0], "warm", seed=99)
+        per_stream: dict[int, float] = {}
+        for size in sizes:
+            times = range(1, 1 + (arguments.repeat if size <= SHORT else 1))
+            told(f"{size} streams new", [build(size, f"{size}-{seed}-new", seed=seed) for seed in times])
+            kept = told(f"{size} streams", [build(size, f"{size}-{seed}", seed=seed) for seed in times])
+            per_stream[size] = kept.stream_ms
+        told(f"{sizes[-1]} streams finished", [build(sizes[-1], f"{sizes[-1]}-1")])
+        alone, two = list[Built](), list[Built]()
+        start_alone, start_two = list[Built](), list[Built]()
+        for turn in range(arguments.repeat):
+            alone.append(build(sizes[1], f"alone-{turn}"))
+            two.append(build(sizes[1], f"two-{turn}", "--workers", "2"))
+            start_alone.append(build(2, f"start-alone-{turn}"))
+            start_two.append(build(2, f"start-two-{turn}", "--workers", "2"))
+        one_s, two_s = (
+            told(f"{sizes[1]} streams 1 worker", alone).wall_s,
+            told(f"{sizes[1]} streams 2 workers", two).wall_s,
+        )
+        start_s, starts_s = told("start 1 worker", start_alone).wall_s, told("start 2 workers", start_two).wall_s
         if importlib.util.find_spec("ray"):
-            runs.append((f"{sizes[1]} streams Ray", sizes[1], "ray", (*one, "--runner", "ray")))
-        for name, size, out, more in runs:
-            wall_s, peak_mb, files = _build(scratch, library, size, out, *more)
-            timings = read_timings(scratch / out)
-            planning_ms = 1000 * timings.pop(PLANNING).cpu_s / size
-            shards_ms = 1000 * sum(shard.cpu_s for shard in timings.values()) / size
-            row = {
-                "wall_s": wall_s,
-                "planning_ms": planning_ms,
-                "shards_ms": shards_ms,
-                "peak_mb": peak_mb,
-                "open_files": files,
-            }
-            figures |= {f"{name.replace(' ', '_').lower()}_{key}": round(value, 3) for key, value in row.items()}
-            table.add_row(name, f"{wall_s:.1f}", f"{planning_ms:.1f}", f"{shards_ms:.1f}", f"{peak_mb:.0f}", str(files))
-            told = f"{planning_ms:.1f} and {shards_ms:.1f} ms a stream, {peak_mb:.0f} MB, {files} files"
-            Console(stderr=True).print(f"{name}: {wall_s:.1f} s, {told}")
-    Console().print(table)
-    alone = figures[f"{sizes[1]}_streams_wall_s"]
-    Console().print(f"2 workers: {alone / figures[f'{sizes[1]}_streams_2_workers_wall_s']:.2f} times as fast as one")
+            told(f"{sizes[1]} streams Ray", [build(sizes[1], "ray", "--runner", "ray")])
+    out = Console(width=140)
+    out.print(table)
+    smallest = per_stream[sizes[0]]
+    growth = ", ".join(f"{size}: {ms:.1f} ms ({ms / smallest - 1:+.0%})" for size, ms in per_stream.items())
+    out.print(f"a stream, sounds kept: {growth}")
+    out.print(
+        f"2 workers: {one_s / two_s:.2f} times as fast as one; without what a build of two streams takes, {start_s:.1f}"
+        f" and {starts_s:.1f} s: {(one_s - start_s) / (two_s - starts_s):.2f}"
+    )
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-def _build(scratch: Path, library: Path, streams: int, out: str, *more: str, seed: int = 1) -> tuple[float, float, int]:
-    """(wall seconds, peak memory of the largest process in MB, most files open in one) of one build."""
+def _build(scratch: Path, library: Path, streams: int, out: str, *more: str, seed: int = 1) -> Built:
+    """One build, with one worker unless `more` says otherwise."""
     recipe = scratch / f"{streams}-{seed}.yaml"
-    recipe.write_text(yaml.safe_dump({**RECIPE, "streams": streams, "seed": seed}), encoding="utf-8")
+    content = {**RECIPE, "streams": streams, "seed": seed, "streams_per_shard": 1 if streams == 2 else 100}
+    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
     code = "from flows.cli import main; main()"
     arguments = ["build", str(recipe), "--library", str(library), "--out", str(scratch / out), *more]
     begun = time.perf_counter()
@@ -112,7 +158,16 @@ def _build(scratch: Path, library: Path, streams: int, out: str, *more: str, see
     seen.join()
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed: {told.decode()}")
-    return wall_s, seen.peak_mb, seen.files
+    timings = read_timings(scratch / out)
+    opening, planning = timings.pop(OPENING), timings.pop(PLANNING)
+    return Built(
+        wall_s=wall_s,
+        opening_s=opening.cpu_s,
+        planning_ms=1000 * planning.cpu_s / streams,
+        shards_ms=1000 * sum(shard.cpu_s for shard in timings.values()) / streams,
+        peak_mb=seen.peak_mb,
+        open_files=seen.files,
+    )
 
 
 class _Seen(threading.Thread):

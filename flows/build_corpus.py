@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from flows.on_ray import Runner
-from flows.prefect_api import prefect_api, start_ahead
-from pipeline.corpus_build import Plan, Workplace, identity, planned, publish
+from flows.prefect_api import answering, prefect_api, start_ahead
+from pipeline.corpus_build import Workplace, identity, planning, publish, read_plan
+from pipeline.corpus_plan import ShardPlan, streams_of
 from pipeline.errors import TooManyQuarantined
 from pipeline.library.fetch import local_library
 from pipeline.library.library import Library
@@ -23,7 +25,7 @@ from pipeline.past import Past
 from pipeline.shards.corpus import CorpusFolder, same_build
 from pipeline.shards.versions import published_in, version_of
 from pipeline.storage import Location, outages_told
-from schemas.recipe import Recipe
+from schemas.recipe import ModelPlanner, Recipe
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is counted: "planned" or "built", streams done, streams in all)."""
@@ -76,29 +78,30 @@ def build_corpus(
         if published is None:
             start_ahead()
         workplace = Workplace.prepare(folder, recipe, library_path.resolve(), replay_only=replay_only)
-        with workplace.crew(recipe) as crew:
-            plan = planned(
-                folder,
-                recipe,
-                library,
-                crew=crew,
-                limit=limit,
-                past=past,
-                on_progress=functools.partial(on_progress, "planned"),
-            )
-        missing = _missing(workplace, plan)
-        if missing:
-            with _watched(workplace, plan, functools.partial(on_progress, "built")), prefect_api():
-                # Loads Prefect, which a build that is finished does without.
-                from flows.shards import run_here, run_on_ray
+        on_planned = functools.partial(on_progress, "planned")
+        shards = _planned(workplace, recipe, library, limit=limit, past=past, on_progress=on_planned)
+        if workers == 1 or runner is not None or isinstance(recipe.planner, ModelPlanner):
+            # One worker is one process at work at a time. A model may stop the planning, and then nothing is built yet.
+            shards = iter(list(shards))
+        with contextlib.closing(_missing(workplace, shards)) as missing:
+            names = list[str]()
+            for name in missing:
+                names.append(name)
+                if answering():
+                    break
+            if names:
+                coming, on_built = itertools.chain(names, missing), functools.partial(on_progress, "built")
+                with _watched(workplace, streams_of(recipe, limit), on_built), prefect_api():
+                    # Loads Prefect, which a build that is finished does without.
+                    from flows.shards import run_here, run_on_ray
 
-                if runner is None:
-                    run_here(workplace, missing, workers)
-                else:
-                    run_on_ray(workplace, missing, workers, runner)
-        manifest = None if missing else folder.published(this_build, recipe.model_dump(mode="json"))
+                    if runner is None:
+                        run_here(workplace, coming, workers)
+                    else:
+                        run_on_ray(workplace, list(coming), workers, runner)
+        manifest = None if names else folder.published(this_build, recipe.model_dump(mode="json"))
         if manifest is None:
-            manifest = publish(workplace, recipe, plan, this_build)
+            manifest = publish(workplace, recipe, read_plan(folder), this_build)
     share = manifest["quarantined"] / max(1, manifest["quarantined"] + manifest["rows"])
     if share > recipe.max_quarantined:
         raise TooManyQuarantined(
@@ -108,21 +111,26 @@ def build_corpus(
     return Built(out, manifest)
 
 
-def _missing(workplace: Workplace, plan: Plan) -> list[str]:
+def _planned(workplace: Workplace, recipe: Recipe, library: Library, **keys: Any) -> Iterator[ShardPlan]:
+    """Shards, each as soon as it is planned."""
+    with workplace.crew(recipe) as crew:
+        yield from planning(workplace.folder, recipe, library, crew=crew, **keys)
+
+
+def _missing(workplace: Workplace, shards: Iterable[ShardPlan]) -> Generator[str]:
     """Shards that are not there yet. Our markers are the ledger, Prefect's records only the display."""
-    missing: list[str] = []
-    for shard, report in zip(plan.shards, workplace.folder.each_finished(s.name for s in plan.shards), strict=True):
+    shards, looked_up = itertools.tee(shards)
+    for shard, report in zip(shards, workplace.folder.each_finished(s.name for s in looked_up), strict=True):
         if report is None:
-            missing.append(shard.name)
+            yield shard.name
         else:
             workplace.report_progress(shard.name, shard.streams)
-    return missing
 
 
 @contextlib.contextmanager
-def _watched(workplace: Workplace, plan: Plan, on_progress: Callable[[int, int], None]) -> Iterator[None]:
+def _watched(workplace: Workplace, total: int, on_progress: Callable[[int, int], None]) -> Iterator[None]:
     """Report how far the workers are while they work."""
-    over, total = threading.Event(), sum(shard.streams for shard in plan.shards)
+    over = threading.Event()
 
     def watch() -> None:
         took = 0.0

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import http.client
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -42,7 +43,17 @@ def start_ahead() -> None:
     from prefect.settings import PREFECT_API_URL
 
     if not PREFECT_API_URL.value():
-        _started()
+        _asked()
+
+
+def answering() -> bool:
+    """Whether `prefect_api` has nothing to wait for."""
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value():
+        return True
+    waiting = _asked().sock  # closed once it was answered
+    return waiting is None or bool(select.select([waiting], [], [], 0)[0])
 
 
 def wait_for(futures: Sequence[Any]) -> None:
@@ -78,17 +89,22 @@ def _started() -> int:
 
 
 @functools.cache
+def _asked() -> http.client.HTTPConnection:
+    """A request to our server. Its socket listens already; it answers once it serves."""
+    client = http.client.HTTPConnection("127.0.0.1", _started(), timeout=START_S)
+    client.request("GET", "/api/health")
+    return client
+
+
+@functools.cache
 def _own() -> str:
     from prefect.events.clients import PrefectEventsClient
     from prefect.events.worker import EventsWorker
 
-    port = _started()
-    # The server's socket listens already, so that this waits for its first answer.
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)
-    client.request("GET", "/api/health")
+    client = _asked()
     client.getresponse()
     client.close()
-    url = f"http://127.0.0.1:{port}/api"
+    url = f"http://127.0.0.1:{_started()}/api"
     # A thread of Prefect's that forwards events knows no context of settings, and would start another server.
     EventsWorker.set_client_override(PrefectEventsClient, api_url=url)
     return url

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from pipeline.captioning import open_captioner
 from pipeline.config import recipe_sha256
-from pipeline.corpus_plan import ShardPlan, plan_corpus, read_units, units_file
+from pipeline.corpus_plan import ShardPlan, plan_shards, read_units, units_file
 from pipeline.draft import Tools
 from pipeline.errors import SceneRejected, StreamAudioError
 from pipeline.grounding.search import with_threshold
@@ -34,12 +34,13 @@ from pipeline.library.library import Library
 from pipeline.past import Past
 from pipeline.planning.instructions import Instruction, as_lines, instructions_sha256, load_instructions
 from pipeline.planning.streams import read_texts
+from pipeline.pools import split_pools
 from pipeline.rooms import load_rooms, rooms_sha256
 from pipeline.scene import build_unit, generate_unit
 from pipeline.shards.card import write_card
 from pipeline.shards.corpus import TEXT_ONLY, CorpusFolder, Quarantined, ShardReport, Tally, manifest
 from pipeline.shards.realised import Realised
-from pipeline.shards.timings import PLANNING, Begun, keep
+from pipeline.shards.timings import OPENING, PLANNING, Begun, keep
 from pipeline.shards.writer import write_atomically, write_shard
 from pipeline.sounds import Conditioner
 from pipeline.storage import Location, local_file, put_files, read, scratch
@@ -54,6 +55,8 @@ from schemas.unit import Unit
 
 LEDGER = "language.sqlite"
 """What the language model took, in `.state`: one file for all workers and all resumes of a build."""
+PLAN = "plan/plan.json"
+"""The plan without its units, in `.state`; written when all is planned."""
 PROGRESS_S = 0.2
 VERSIONED = ("streamaudio-builder", "numpy", "scipy", "soundfile", "pyarrow", "faiss-cpu")
 """Packages whose version can change a shard's bytes."""
@@ -89,6 +92,54 @@ class Plan:
     rejected: tuple[Quarantined, ...]
 
 
+def planning(
+    folder: CorpusFolder,
+    recipe: Recipe,
+    library: Library,
+    *,
+    crew: Crew,
+    limit: int | None,
+    past: Past | None = None,
+    on_progress: Callable[[int, int], None],
+) -> Generator[ShardPlan]:
+    """The planning pass: every shard, once it can be built. A resume reads what it wrote, or, where it was cut short,
+    plans the same again.
+
+    Raises as `split_pools` and `plan_shards`.
+    """
+    done = folder.state / PLAN
+    if read(done) is not None:
+        yield from read_plan(folder).shards
+        return
+    # As long for one stream as for a million: no part of what a stream takes.
+    begun, past = Begun.now(), past or Past()
+    read_texts()
+    _ = library.index(recipe.grounding.encoder).encoder
+    pools = split_pools(recipe, library, past.splits)
+    keep(folder.state, OPENING, begun.timings(0, 0.0, 0, {}, rest=OPENING))
+    here, begun = scratch(folder.root) / "plan", Begun.now()
+    shards, rejected = list[ShardPlan](), list[Quarantined]()
+    coming = plan_shards(recipe, library, pools, here, crew=crew, limit=limit, past=past, on_progress=on_progress)
+    with contextlib.closing(coming):
+        for shard, without in coming:
+            if not isinstance(done, Path):
+                put_files(done.parent, [units_file(here, shard.name)])
+            shards.append(shard)
+            rejected.extend(without)
+            paused = Begun.now()
+            yield shard
+            begun = begun.without(paused)
+    saved = {"shards": [asdict(s) for s in shards], "rejected": [asdict(q) for q in rejected]}
+    keep(folder.state, PLANNING, begun.timings(sum(shard.streams for shard in shards), 0.0, 0, {}, rest=PLANNING))
+    write_atomically(done, json.dumps(saved, ensure_ascii=False).encode())
+
+
+def read_plan(folder: CorpusFolder) -> Plan:
+    """What the planning pass decided, once it is over."""
+    saved = json.loads((folder.state / PLAN).read_bytes())
+    return Plan(tuple(ShardPlan(**s) for s in saved["shards"]), tuple(Quarantined(**q) for q in saved["rejected"]))
+
+
 def planned(
     folder: CorpusFolder,
     recipe: Recipe,
@@ -99,25 +150,10 @@ def planned(
     past: Past | None = None,
     on_progress: Callable[[int, int], None],
 ) -> Plan:
-    """The planning pass, run once; a resume reads what it wrote."""
-    done = folder.state / "plan" / "plan.json"
-    written = read(done)
-    if written is None:
-        # Loading takes as long for one stream as for a million: no part of what a stream takes.
-        read_texts()
-        _ = library.index(recipe.grounding.encoder).encoder
-        here, begun = scratch(folder.root) / "plan", Begun.now()
-        shards, rejected = plan_corpus(
-            recipe, library, here, crew=crew, limit=limit, past=past, on_progress=on_progress
-        )
-        saved = {"shards": [asdict(s) for s in shards], "rejected": [asdict(q) for q in rejected]}
-        written = json.dumps(saved, ensure_ascii=False).encode()
-        if not isinstance(done, Path):
-            put_files(done.parent, [units_file(here, shard.name) for shard in shards])
-        keep(folder.state, PLANNING, begun.timings(sum(shard.streams for shard in shards), 0.0, 0, {}, rest=PLANNING))
-        write_atomically(done, written)
-    saved = json.loads(written)
-    return Plan(tuple(ShardPlan(**s) for s in saved["shards"]), tuple(Quarantined(**q) for q in saved["rejected"]))
+    """The planning pass, all of it."""
+    for _ in planning(folder, recipe, library, crew=crew, limit=limit, past=past, on_progress=on_progress):
+        pass
+    return read_plan(folder)
 
 
 @dataclass(frozen=True, slots=True)

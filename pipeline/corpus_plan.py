@@ -67,6 +67,11 @@ class ShardPlan:
     streams: int
 
 
+def streams_of(recipe: Recipe, limit: int | None) -> int:
+    """How many streams a build plans."""
+    return min(recipe.streams, limit or recipe.streams)
+
+
 def units_file(folder: Path, shard: str) -> Path:
     """The JSON-lines file that holds a shard's part of the plan."""
     return folder / f"{shard}.jsonl"
@@ -107,39 +112,54 @@ class _Committed:
 
 
 def plan_corpus(
+    recipe: Recipe, library: Library, folder: Path, *, crew: Crew, limit: int | None = None, past: Past | None = None
+) -> tuple[list[ShardPlan], list[Quarantined]]:
+    """All of `plan_shards`: the shards in order, and the scenes that could not be planned.
+
+    Raises as that and `split_pools`.
+    """
+    past = past or Past()
+    pools = split_pools(recipe, library, past.splits)
+    shards, rejected = list[ShardPlan](), list[Quarantined]()
+    for shard, without in plan_shards(recipe, library, pools, folder, crew=crew, limit=limit, past=past):
+        shards.append(shard)
+        rejected.extend(without)
+    return shards, rejected
+
+
+def plan_shards(
     recipe: Recipe,
     library: Library,
+    pools: Mapping[str, Pool],
     folder: Path,
     *,
     crew: Crew,
     limit: int | None = None,
-    past: Past | None = None,
+    past: Past,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[list[ShardPlan], list[Quarantined]]:
+) -> Generator[tuple[ShardPlan, list[Quarantined]]]:
     """Decide the whole corpus, or a version of it, and write each shard's units to `folder`.
+
+    Nothing that is planned later changes a shard that was yielded.
 
     Args:
         recipe: what to build.
         library: an indexed library.
+        pools: its clips by split.
         folder: receives one JSON-lines file of units per shard.
         crew: the language model in the roles that the recipe gives it.
         limit: build only the first so many streams.
         past: what earlier versions used up: no id, seed or scene comes again, and no clip changes its split.
         on_progress: called with (streams planned, streams in all).
 
-    Returns:
-        The shards in order, and the scenes that could not be planned.
+    Yields:
+        The shards in order, each with its scenes that could not be planned.
 
     Raises:
-        BadInput: nothing in the library may enter under the recipe's licences and policy.
         EndpointDown, BudgetReached, ReplyMissing: the model cannot be asked; nothing is quarantined because of it.
     """
-    past = past or Past()
-    pools = split_pools(recipe, library, past.splits)
-    wanted = min(recipe.streams, limit or recipe.streams)
+    wanted = streams_of(recipe, limit)
     by_split = apportion(recipe.splits, wanted)
-    shards: list[ShardPlan] = []
-    rejected: list[Quarantined] = []
     done = 0
     with contextlib.closing(_units(recipe, library, pools, crew, by_split, past)) as units:
         for split, rows in by_split.items():
@@ -148,7 +168,7 @@ def plan_corpus(
             for index in range(count):
                 name = f"{split}-{index:05d}-of-{count:05d}"
                 before, upto = planned, min(rows, (index + 1) * recipe.streams_per_shard)
-                pending: list[str] = []
+                pending, rejected = list[str](), list[Quarantined]()
                 while planned < upto:
                     slot, unit = next(units)
                     planned += len(slot.ids)
@@ -158,9 +178,8 @@ def plan_corpus(
                         rejected.extend(_quarantined(slot, unit))
                     on_progress(done + planned, wanted)
                 write_atomically(units_file(folder, name), "".join(pending).encode())
-                shards.append(ShardPlan(name, planned - before))
+                yield ShardPlan(name, planned - before), rejected
             done += rows
-    return shards, rejected
 
 
 def _units(

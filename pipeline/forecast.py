@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pipeline.errors import BadInput
 from pipeline.estimate import Estimate, estimate
-from pipeline.shards.timings import PLANNING, Timings
+from pipeline.shards.timings import OPENING, PLANNING, Timings
 from schemas.recipe import Recipe
 
 COUNTED: Final = 10_000
@@ -26,8 +26,9 @@ class Forecast:
     hours: float
     shards: int
     stage_hours: Mapping[str, float]
-    """Core hours per stage; planning, which is one process, is among them."""
+    """Core hours per stage; opening and planning, which are one process, are among them."""
     planning_hours: float
+    """Of both."""
     storage: Mapping[str, float]
     """Bytes per codec."""
     language_cost: float | None
@@ -72,13 +73,15 @@ def forecast(
     foretold: Estimate = estimate(recipe.model_copy(update={"streams": counted}))
     cost = foretold.cost * streams / counted if foretold.cost is not None else None
     audio_s = streams * per_stream_s
-    stages = {name: seconds * factor / 3600 for name, seconds in measured.stages_s.items()}
+    # The library is opened once, however many streams there are.
+    times = {name: 1.0 if name == OPENING else factor for name in measured.stages_s}
+    stages = {name: seconds * times[name] / 3600 for name, seconds in measured.stages_s.items()}
     return Forecast(
         streams=streams,
         hours=audio_s / 3600,
         shards=-(-streams // recipe.streams_per_shard),
         stage_hours=stages,
-        planning_hours=stages.get(PLANNING, 0.0),
+        planning_hours=stages.get(OPENING, 0.0) + stages.get(PLANNING, 0.0),
         storage={
             "flac and labels": measured.bytes * factor,
             **{codec: rate * audio_s for codec, rate in OTHER_CODECS.items()},

@@ -1,12 +1,14 @@
 """A forecast is what was measured, in proportion."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadInput
 from pipeline.forecast import forecast
-from pipeline.shards.timings import PLANNING, Timings
+from pipeline.shards.timings import OPENING, PLANNING, Timings
 from schemas.recipe import Recipe
 
 RECIPE = Recipe.model_validate({"streams_per_shard": 100})
@@ -35,6 +37,13 @@ def test_everything_is_in_proportion(items, machines, cores):
     assert found.shards == -(-items // 100)
     # Planning is one process, whatever the number of machines.
     assert found.wall_hours(machines, cores) == pytest.approx(times * (2 + 28 / (machines * cores)) / 3600)
+
+
+def test_the_library_is_opened_once_however_many_streams_there_are():
+    opened = dataclasses.replace(MEASURED, stages_s={OPENING: 9.0, **MEASURED.stages_s})
+    found = forecast(RECIPE, opened, MANIFEST, items=2000)
+    assert sum(found.stage_hours.values()) == pytest.approx((9 + 100 * 30) / 3600)
+    assert found.wall_hours(10, 10) == pytest.approx((9 + 100 * (2 + 0.28)) / 3600)
 
 
 def test_hours_give_the_streams_that_last_as_long():

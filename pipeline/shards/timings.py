@@ -15,13 +15,18 @@ from pipeline.shards.writer import write_atomically
 from pipeline.storage import Location, each, files_below, read
 
 FOLDER: Final = "timings"
+OPENING: Final = "opening"
+"""Before the planning pass: its texts, the encoder, and the audit of all clips. It grows with the library alone."""
 PLANNING: Final = "planning"
 REST: Final = "writing and the rest"
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Of one shard, of the planning pass, or of a whole build; `stages_s` are wall-clock seconds over all threads."""
+    """Of one shard, of `OPENING`, of the planning pass, or of a whole build.
+
+    `stages_s` are wall-clock seconds over all threads.
+    """
 
     streams: int
     audio_s: float
@@ -33,12 +38,12 @@ class Timings:
 
 
 def keep(state: Location, name: str, timings: Timings) -> None:
-    """Write down what a shard, or `PLANNING`, took; the last time it was done counts."""
+    """Write down what a shard, `OPENING` or `PLANNING` took; the last time it was done counts."""
     write_atomically(state / FOLDER / f"{name}.json", json.dumps(asdict(timings)).encode())
 
 
 def read_timings(corpus: Location) -> dict[str, Timings]:
-    """What was kept, by shard; the planning pass is `PLANNING`."""
+    """What was kept, by shard, and under `OPENING` and `PLANNING`."""
     files = [corpus / name for name in sorted(files_below(corpus, f".state/{FOLDER}"))]
     contents = each(read, files, at=corpus)
     return {file.stem: Timings(**json.loads(c)) for file, c in zip(files, contents, strict=True) if c is not None}
@@ -52,7 +57,7 @@ def summary_of(corpus: Location) -> Timings | None:
     kept = read_timings(corpus)
     if not kept:
         return None
-    shards = [timings for name, timings in kept.items() if name != PLANNING]
+    shards = [timings for name, timings in kept.items() if name not in (OPENING, PLANNING)]
     stages: Counter[str] = Counter()
     for timings in kept.values():
         stages.update(timings.stages_s)
@@ -84,6 +89,11 @@ class Begun:
     def now() -> Begun:
         """From here on."""
         return Begun(time.perf_counter(), time.process_time())
+
+    def without(self, paused: Begun) -> Begun:
+        """As if what was done since `paused` had not been."""
+        now = Begun.now()
+        return Begun(self.wall_s + now.wall_s - paused.wall_s, self.cpu_s + now.cpu_s - paused.cpu_s)
 
     def timings(
         self, streams: int, audio_s: float, bytes: int, stages_s: Mapping[str, float], rest: str = REST

@@ -22,10 +22,12 @@ import soundfile
 
 from pipeline import corpus_build
 from pipeline.config import load_recipe
+from pipeline.corpus_build import Workplace, build_shard, identity, planning
 from pipeline.errors import BadInput, StaleIdentity
-from pipeline.library.library import import_library, index_library
+from pipeline.library.library import Library, import_library, index_library
 from pipeline.shards import corpus as corpus_folder
 from pipeline.shards import writer
+from pipeline.shards.corpus import CorpusFolder
 from pipeline.shards.reader import iter_rows, read_manifest, shard_paths
 from schemas.recipe import Recipe
 from tests.flows.version_builds import build_here
@@ -71,7 +73,7 @@ def same(corpus: Path, undisturbed: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "step"),
     [
-        (corpus_build, "plan_corpus"),
+        (corpus_build, "plan_shards"),
         (corpus_build, "build_unit"),
         (writer, "hash_and_sync"),
         (corpus_folder.CorpusFolder, "mark"),
@@ -85,7 +87,7 @@ def test_death_at_the_boundary_of_any_stage(module, step, undisturbed, starter, 
         raise Killed
 
     out = tmp_path / "corpus"
-    if step != "plan_corpus":
+    if step != "plan_shards":
         # What comes before is not what is tried here.
         shutil.copytree(undisturbed, out)
         (out / "manifest.json").unlink()
@@ -98,6 +100,24 @@ def test_death_at_the_boundary_of_any_stage(module, step, undisturbed, starter, 
     assert not (out / "manifest.json").exists()
     build_here(RECIPE, starter, out)
     same(out, undisturbed)
+
+
+def test_death_while_later_shards_are_planned_keeps_what_was_built(undisturbed, starter, tmp_path):
+    out = tmp_path / "corpus"
+    folder, library = CorpusFolder(out), Library.open(starter)
+    with folder.claimed(identity(RECIPE, library, None)):
+        workplace = Workplace.prepare(folder, RECIPE, starter)
+        with workplace.crew(RECIPE) as crew:
+            coming = planning(folder, RECIPE, library, crew=crew, limit=None, on_progress=lambda *_: None)
+            name = next(coming).name
+            build_shard(workplace, name)
+            coming.close()
+    marker = out / ".state/shards" / f"{name}.json"
+    kept = marker.stat().st_mtime_ns
+    assert not (out / ".state/plan/plan.json").exists()
+    build_here(RECIPE, starter, out)
+    same(out, undisturbed)
+    assert marker.stat().st_mtime_ns == kept
 
 
 def test_a_clock_that_jumps_changes_nothing(undisturbed, starter, tmp_path, monkeypatch):

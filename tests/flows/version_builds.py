@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 from pathlib import Path
 from typing import Any
 
 from flows.build_corpus import Built
-from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planned, publish
+from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planned, planning, publish
 from pipeline.library.library import Library
 from pipeline.past import Past
 from pipeline.shards.corpus import CorpusFolder
@@ -27,21 +26,23 @@ def build_here(
     forked: int = 0,
     **_: Any,
 ) -> Built:
-    """What `build_corpus` does, in this process or in so many `forked` ones; with `shards` it stops, as if killed,
-    after so many."""
+    """What `build_corpus` does, in this process or, meanwhile, in so many `forked` ones; with `shards` it stops, as if
+    killed, after so many."""
     folder, library = CorpusFolder(out.resolve()), Library.open(library_path)
     this_build = identity(recipe, library, limit, past)
     open_tools.cache_clear()
     with folder.claimed(this_build):
         workplace = Workplace.prepare(folder, recipe, library_path)
+        keys = {"limit": limit, "past": past, "on_progress": lambda *_: None}
         with workplace.crew(recipe) as crew:
-            plan = planned(folder, recipe, library, crew=crew, limit=limit, past=past, on_progress=lambda *_: None)
-        names = [(workplace, shard.name) for shard in plan.shards[:shards]]
-        if forked:
-            with multiprocessing.get_context("fork").Pool(forked) as pool:
-                pool.starmap(build_shard, names, chunksize=1)
-        else:
-            list(itertools.starmap(build_shard, names))
+            if forked:
+                with multiprocessing.get_context("fork").Pool(forked) as pool:
+                    coming = planning(folder, recipe, library, crew=crew, **keys)
+                    for built in [pool.apply_async(build_shard, (workplace, shard.name)) for shard in coming]:
+                        built.get()
+            plan = planned(folder, recipe, library, crew=crew, **keys)
+        for shard in plan.shards[:shards]:
+            build_shard(workplace, shard.name)
         if shards is not None and shards < len(plan.shards):
             raise KeyboardInterrupt
         return Built(out, publish(workplace, recipe, plan, this_build))
