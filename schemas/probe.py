@@ -16,12 +16,12 @@ class _Frozen(BaseModel):
 class ProbeScenes(_Frozen):
     """The corpus that a probe renders for itself."""
 
-    streams: Count = 2800
-    tuned_on: Count = 200
+    streams: Count = 900
+    tuned_on: Count = 100
     """Further streams, of other seeds, that the threshold is chosen on."""
-    trigger_variants: Count = 50
+    trigger_variants: Count = 40
     """Renderings of each kind of sound that is answered."""
-    benign_variants: Count = 20
+    benign_variants: Count = 12
     """Renderings of each other kind."""
     lines: Count = 160
     """Spoken lines."""
@@ -30,7 +30,7 @@ class ProbeScenes(_Frozen):
 class ProbeTraining(_Frozen):
     """AdamW under one cycle of the learning rate."""
 
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 5
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 8
     batch: Annotated[int, Field(ge=2, le=1024)] = 8
     """Stretches of 25.6 s in a step."""
     rate: Annotated[float, Field(gt=0, le=1)] = 2e-3

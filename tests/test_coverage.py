@@ -27,5 +27,5 @@ def test_kinds_that_a_library_lacks_are_made_verified_and_imported(tmp_path):
     made = [clip for clip in library.clips.values() if "generated" in clip.path]
     assert len(made) == sum(filled.added.values())
     assert {clip.licence for clip in made} == {"CC0-1.0"}
-    assert all("procedural/2:" in clip.attribution for clip in made)
+    assert all("procedural/1:" in clip.attribution for clip in made)
     assert set(missing(library, 1)) <= set(filled.failed)

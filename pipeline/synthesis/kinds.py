@@ -19,7 +19,7 @@ from .procedural import SOUNDS, Criterion, SoundKind
 __all__ = ["COUNTERPARTS", "KINDS", "Criterion", "SoundKind", "match_kind", "name", "render", "version"]
 
 name = "procedural"
-version = "2"
+version = "1"
 
 RATE = 16_000
 FADE_SAMPLES = 80  # 5 ms: no click at either end, short enough to keep an attack

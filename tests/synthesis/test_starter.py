@@ -28,7 +28,7 @@ def test_the_manifest_names_every_kind_and_file(folder: Path) -> None:
         assert [tag.strip() for tag in row["tags"].split(";")] == list(spec.tags)
         assert row["kind"] == spec.kind
         assert row["licence"] == "CC0-1.0"
-        assert row["attribution"] == "streamaudio-builder procedural/2"
+        assert row["attribution"] == "streamaudio-builder procedural/1"
 
 
 def test_files_are_16_khz_mono_and_hold_the_clip(folder: Path) -> None:

@@ -23,7 +23,7 @@ RECIPE = Recipe.model_validate(
         "streams": 5,
         "mixture": {"natural_hazard": 1, "count_events": 1},
         "splits": {"train": 1.0},
-        "scene": {"duration_s": ["uniform", 32, 40]},
+        "scene": {"duration_s": ["uniform", 18, 26]},
         "timing": {"overlap": {"share": 1.0}, "onset_delay_chunks": ["choice", [0, 1]]},
         "conditioning": "off",
         "max_quarantined": 0.5,

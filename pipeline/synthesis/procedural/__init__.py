@@ -1,23 +1,6 @@
 """Renderers of the procedural sounds, a module per domain; `pipeline.synthesis.kinds` is the entry."""
 
-from . import (
-    ambience,
-    animals,
-    appliances,
-    calls,
-    distress,
-    equipment,
-    faults,
-    hazards,
-    home,
-    human,
-    music,
-    nature,
-    people,
-    roadside,
-    signals,
-    traffic,
-)
+from . import ambience, animals, appliances, equipment, home, human, music, nature, people, traffic
 from .kind import SOUNDS, Criterion, SoundKind
 
 __all__ = [
@@ -27,17 +10,11 @@ __all__ = [
     "ambience",
     "animals",
     "appliances",
-    "calls",
-    "distress",
     "equipment",
-    "faults",
-    "hazards",
     "home",
     "human",
     "music",
     "nature",
     "people",
-    "roadside",
-    "signals",
     "traffic",
 ]

@@ -262,30 +262,21 @@ def yawn(rng: Rng, n: int) -> Signal:
     )
 
 
-@sound("human", "Baby cry, infant cry; Crying, sobbing", (1.8, 6.0),
+@sound("human", "Baby cry, infant cry; Crying, sobbing", (1.8, 4.0),
        "a baby crying for attention", "an infant wails in its cot",
        "a newborn crying in repeated bursts")  # fmt: skip
 def baby_cry(rng: Rng, n: int) -> Signal:
-    # Breaths out of 0.5 to 1.5 s at 350 to 600 Hz, each with a breath in; some are rough, some break.
-    out, at, base, breath_s, size = (
-        np.zeros(n),
-        0.0,
-        rng.uniform(340, 600),
-        rng.uniform(0.5, 1.4),
-        rng.uniform(0.85, 1.2),
-    )
-    rough, pause_s = rng.choice([0.0, 0.3, 0.6]), rng.uniform(0.05, 0.35)
-    while (left := n / 16_000 - at) > 0.45:
-        m = samples(min(rng.uniform(0.75, 1.25) * breath_s, left - 0.03))
-        pitch = base * curve(m, (0, 0.8), (0.2, rng.uniform(1.05, 1.35)), (0.7, 1.0), (1, rng.uniform(0.6, 0.85)))
-        pitch = pitch * (1 + 0.02 * np.sin(np.arange(m) * 2 * np.pi * rng.uniform(4, 8) / 16_000))
-        tract = ((1050 * size, 180, 3.0), (1900 * size, 260, 1.5), (3500 * size, 350, 1.5))
-        voice = voiced(rng, m, pitch, *tract, breath=rng.uniform(0.1, 0.3))
-        shake = 1 + rough * np.sin(np.cumsum(drift(rng, m, 6, 45, 90)) * 2 * np.pi / 16_000)
-        add(out, unit(voice) * shake * arch(m, rng.uniform(0.05, 0.2), 0.3), samples(at), rng.uniform(0.6, 1))
-        at += m / 16_000 + rng.uniform(0.03, 0.1)
-        add(out, inhale(rng, samples(rng.uniform(0.12, 0.25)), rng.uniform(0, 0.6)), samples(at), rng.uniform(0, 0.2))
-        at += rng.uniform(0.8, 1.3) * pause_s
+    out, at, base = np.zeros(n), 0.0, rng.uniform(380, 520)
+    while (left := n / 16_000 - at) > 0.5:
+        m = samples(min(rng.uniform(0.7, 1.0), left - 0.05))
+        pitch = (
+            base
+            * curve(m, (0, 0.8), (0.2, 1.12), (0.7, 1.0), (1, 0.75))
+            * (1 + 0.02 * np.sin(np.arange(m) * 2 * np.pi * 6 / 16_000))
+        )
+        voice = voiced(rng, m, pitch, (1050, 180, 3), (1900, 260, 1.5), (3500, 350, 1.5), breath=0.12)
+        add(out, unit(voice) * arch(m, 0.12, 0.3), samples(at), rng.uniform(0.75, 1))
+        at += m / 16_000 + rng.uniform(0.08, 0.25)
     return room(out, rng, t60_s=0.3, wet=0.12)
 
 
