@@ -51,6 +51,8 @@ def main() -> NoReturn:
     _configure_prefect()
     try:
         status = app(args=[a for a in sys.argv[1:] if a not in ("--debug", "--log-json")], standalone_mode=False)
+        if status == INTERRUPTED:  # typer's answer to an interrupt
+            raise KeyboardInterrupt
         sys.exit(status if isinstance(status, int) else 0)
     except StreamAudioError as error:
         _fail(str(error), error.exit_code, debug)

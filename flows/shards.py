@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -101,7 +102,11 @@ def run_all_on_ray(workplace: Workplace, names: list[str], workers: int, runner:
 
 
 def end_with_parent() -> None:
-    """Let this worker end when the build that started it is killed, which it would otherwise wait for for ever."""
+    """Let this worker end when the build that started it is killed, which it would otherwise wait for for ever.
+
+    An interrupt from the terminal, which reaches it too, ends it without a word: the build says so.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -64,6 +64,16 @@ def test_debug_shows_the_traceback(command, tmp_path):
     assert "Traceback" in result.err
 
 
+def test_an_interrupt_says_how_to_go_on(command, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flows.doctor.doctor_report", interrupted)
+    result = command("doctor")
+    assert result.status == 130
+    assert result.err == "error: interrupted; run the same command again to go on where it stopped\n"
+
+
 def test_recipe_check_prints_what_loads_to_the_same_recipe(command, recipe, tmp_path):
     first = command("recipe", "check", recipe)
     assert first.status == 0
