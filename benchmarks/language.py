@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.corpus_build import Workplace, build_shard, open_tools, planned
+from pipeline.corpus_build import Workplace, build_shard, open_tools, planning, read_plan
 from pipeline.library.library import Library
 from pipeline.shards.corpus import CorpusFolder
 from tests.flows.language_builds import make_library, recipe_for
@@ -41,7 +41,8 @@ def measure(folder: Path, latency_s: float) -> dict[str, float]:
         library = Library.open(library_path)
         start = time.perf_counter()
         with workplace.crew(recipe) as crew:
-            plan = planned(corpus, recipe, library, crew=crew, limit=None, on_progress=lambda done, total: None)
+            list(planning(corpus, recipe, library, crew=crew, limit=None, on_progress=lambda done, total: None))
+            plan = read_plan(corpus)
         planning_s, asked = time.perf_counter() - start, len(server.requests)
         open_tools(workplace)
         start = time.perf_counter()

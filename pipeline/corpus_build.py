@@ -140,22 +140,6 @@ def read_plan(folder: CorpusFolder) -> Plan:
     return Plan(tuple(ShardPlan(**s) for s in saved["shards"]), tuple(Quarantined(**q) for q in saved["rejected"]))
 
 
-def planned(
-    folder: CorpusFolder,
-    recipe: Recipe,
-    library: Library,
-    *,
-    crew: Crew,
-    limit: int | None,
-    past: Past | None = None,
-    on_progress: Callable[[int, int], None],
-) -> Plan:
-    """The planning pass, all of it."""
-    for _ in planning(folder, recipe, library, crew=crew, limit=limit, past=past, on_progress=on_progress):
-        pass
-    return read_plan(folder)
-
-
 @dataclass(frozen=True, slots=True)
 class Workplace:
     """Where a worker finds all it needs: only paths, so that it crosses to other processes and machines."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from pipeline.corpus_build import Workplace, build_shard, identity, planned, publish
+from pipeline.corpus_build import Workplace, build_shard, identity, planning, publish, read_plan
 from pipeline.errors import BadInput, StaleIdentity
 from pipeline.library.library import Library
 from pipeline.rooms import load_rooms
@@ -36,7 +36,8 @@ def build(library_path: Path, out: Path, **changes) -> tuple[dict, list[dict]]:
     with folder.claimed(this):
         workplace = Workplace.prepare(folder, recipe, library_path)
         with workplace.crew(recipe) as crew:
-            plan = planned(folder, recipe, library, crew=crew, limit=None, on_progress=lambda done, total: None)
+            list(planning(folder, recipe, library, crew=crew, limit=None, on_progress=lambda done, total: None))
+            plan = read_plan(folder)
         for shard in plan.shards:
             build_shard(workplace, shard.name)
         manifest = publish(workplace, recipe, plan, this)

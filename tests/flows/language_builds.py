@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import soundfile as sf
 
-from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planned, publish
+from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planning, publish, read_plan
 from pipeline.corpus_plan import plan_corpus, read_units, units_file
 from pipeline.language.crew import open_crew
 from pipeline.library.fetch import local_library
@@ -116,7 +116,8 @@ def build(
     with folder.claimed(this_build):
         workplace = Workplace.prepare(folder, recipe, library_path, replay_only=replay_only)
         with workplace.crew(recipe) as crew:
-            plan = planned(folder, recipe, library, crew=crew, limit=limit, on_progress=lambda done, total: None)
+            list(planning(folder, recipe, library, crew=crew, limit=limit, on_progress=lambda done, total: None))
+            plan = read_plan(folder)
         try:
             for shard in plan.shards:
                 build_shard(workplace, shard.name, made)

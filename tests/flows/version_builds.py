@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.build_corpus import Built
-from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planned, planning, publish
+from pipeline.corpus_build import Workplace, build_shard, identity, open_tools, planning, publish, read_plan
 from pipeline.library.library import Library
 from pipeline.past import Past
 from pipeline.shards.corpus import CorpusFolder
@@ -40,7 +40,8 @@ def build_here(
                     coming = planning(folder, recipe, library, crew=crew, **keys)
                     for built in [pool.apply_async(build_shard, (workplace, shard.name)) for shard in coming]:
                         built.get()
-            plan = planned(folder, recipe, library, crew=crew, **keys)
+            list(planning(folder, recipe, library, crew=crew, **keys))
+            plan = read_plan(folder)
         for shard in plan.shards[:shards]:
             build_shard(workplace, shard.name)
         if shards is not None and shards < len(plan.shards):
