@@ -29,7 +29,7 @@ from schemas.taxonomy import ABILITY_OF
 
 ROOT = Path(__file__).resolve().parents[1]
 MIB = 1024
-KINDS = {"spawn_main": "worker", "flows.prefect_api": "server", "resource_tracker": "tracker"}
+KINDS = {"forkserver": "worker", "flows.prefect_api": "server", "resource_tracker": "tracker"}
 """What a command line tells of a process; any other is the command itself."""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from flows.on_ray import Runner
 from flows.prefect_api import answering, prefect_api, start_ahead
+from flows.workers import BUILD, load_ahead
 from pipeline.corpus_build import Workplace, identity, planning, publish, read_plan
 from pipeline.corpus_plan import ShardPlan, streams_of
 from pipeline.errors import TooManyQuarantined
@@ -77,6 +78,8 @@ def build_corpus(
     with outages_told(), folder.claimed(this_build):
         if published is None:
             start_ahead()
+            if runner is None:
+                load_ahead(BUILD)
         workplace = Workplace.prepare(folder, recipe, library_path.resolve(), replay_only=replay_only)
         on_planned = functools.partial(on_progress, "planned")
         shards = _planned(workplace, recipe, library, limit=limit, past=past, on_progress=on_planned)
@@ -84,17 +87,15 @@ def build_corpus(
             # One worker is one process at work at a time. A model may stop the planning, and then nothing is built yet.
             shards = iter(list(shards))
         with contextlib.closing(_missing(workplace, shards)) as missing:
-            names = list[str]()
-            for name in missing:
-                names.append(name)
-                if answering():
-                    break
+            names = list(itertools.islice(missing, 1))
             if names:
+                # Loads Prefect, which a build that is finished does without.
+                from flows.shards import run_here, run_on_ray
+
+                while not answering() and (name := next(missing, None)) is not None:
+                    names.append(name)
                 coming, on_built = itertools.chain(names, missing), functools.partial(on_progress, "built")
                 with _watched(workplace, streams_of(recipe, limit), on_built), prefect_api():
-                    # Loads Prefect, which a build that is finished does without.
-                    from flows.shards import run_here, run_on_ray
-
                     if runner is None:
                         run_here(workplace, coming, workers)
                     else:

@@ -185,13 +185,21 @@ def build(
     ] = None,
 ) -> None:
     """Build a corpus, or go on with one: finished shards are kept."""
-    from flows.build_corpus import build_corpus
-    from flows.starter import find_library
-    from flows.versions import renew, without
+    from flows.prefect_api import start_ahead
+    from flows.workers import BUILD, load_ahead
     from pipeline.config import load_recipe
 
     ray = runner_of(runner, address, gpus)
     loaded = load_recipe(recipe)
+    if marks is None and not (mode == "new" and (out_folder / "manifest.json").exists()):
+        # Both load programs for seconds, and so do the modules below.
+        if ray is None:
+            load_ahead(BUILD)
+        start_ahead()
+    from flows.build_corpus import build_corpus
+    from flows.starter import find_library
+    from flows.versions import renew, without
+
     if marks is not None:
         if mode != "new":
             raise BadInput(f"--exclude publishes a version of its own; do it before or after --mode {mode}")

@@ -6,20 +6,22 @@ import contextlib
 import functools
 import itertools
 import json
-import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from prefect import flow, task
-from prefect.task_runners import ProcessPoolTaskRunner
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import TypeAdapter, ValidationError
 
 from flows.on_ray import Runner, replay_on_ray
-from flows.prefect_api import wait_for
+from flows.prefect_api import prefect_api, wait_for
+from flows.workers import REPLAY, worker_processes
 from pipeline.config import MAX_RECIPE_BYTES
 from pipeline.errors import BadInput
 from pipeline.shards.writer import write_atomically
@@ -148,6 +150,7 @@ def run_replay(
         BadInput: the listener breaks its protocol, or the corpus cannot be read.
         StaleIdentity: other results lie under this name.
         EndpointDown: a service is gone; run the same again to resume.
+        WorkerLost: a worker was killed; run the same again to resume.
     """
     folder, identity = replay.folder, replay.identity()
     if not folder.claim(identity, fresh=fresh):
@@ -175,15 +178,16 @@ def _json(value: Any, **options: Any) -> str:
 
 
 @flow(name="replay", validate_parameters=False)
-def run_jobs(replay: Replay) -> None:
+def run_jobs(replay: Replay, workers: int) -> None:
     """One task per job. The parts on disk are the ledger, Prefect's records only the display."""
-    wait_for([run_job.with_options(task_run_name=job).submit(replay, job) for job in replay.source.jobs()])
+    with worker_processes(workers, REPLAY) as pool:
+        wait_for([run_job.with_options(task_run_name=job).submit(pool, replay, job) for job in replay.source.jobs()])
 
 
-@task(name="replay-job")
-def run_job(replay: Replay, job: str) -> None:
-    """Hear one job in a worker process; only paths and settings cross over."""
-    replay_job(replay, job)
+@task(name="replay-job", cache_policy=NO_CACHE)
+def run_job(pool: Executor, replay: Replay, job: str) -> None:
+    """Have one job heard by a worker process; only paths and settings cross over."""
+    pool.submit(replay_job, replay, job).result()
 
 
 def _hear(replay: Replay, workers: int, runner: Runner | None, on_progress: Callable[[int, int], None]) -> None:
@@ -197,16 +201,10 @@ def _hear(replay: Replay, workers: int, runner: Runner | None, on_progress: Call
         for job in replay.source.jobs():
             replay_job(replay, job, on_stream=lambda: on_progress(next(heard), total))
         return
-    processes = ProcessPoolTaskRunner(max_workers=workers)
     # Prefect's own runners are not of the type it declares (an invariant type parameter).
-    run = run_jobs.with_options(task_runner=processes)  # pyright: ignore[reportArgumentType]
-    try:
-        with _watched(lambda: on_progress(replay.folder.done(), total)):
-            run(replay)
-    finally:
-        # After an interrupt Prefect leaves its workers waiting for work, and the interpreter would wait for them.
-        for worker in multiprocessing.active_children():
-            worker.kill()
+    run = run_jobs.with_options(task_runner=ThreadPoolTaskRunner(max_workers=workers))  # pyright: ignore[reportArgumentType]
+    with _watched(lambda: on_progress(replay.folder.done(), total)), prefect_api():
+        run(replay, workers)
 
 
 @contextlib.contextmanager
