@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from pipeline.captioning import open_captioner
 from pipeline.config import recipe_sha256
@@ -120,7 +121,8 @@ def planning(
     here, begun = scratch(folder.root) / "plan", Begun.now()
     shards, rejected = list[ShardPlan](), list[Quarantined]()
     coming = plan_shards(recipe, library, pools, here, crew=crew, limit=limit, past=past, on_progress=on_progress)
-    with contextlib.closing(coming):
+    # The library is asked for one thing at a time; further threads would nearly double what that takes of processors.
+    with contextlib.closing(coming), threadpool_limits(1):
         for shard, without in coming:
             if not isinstance(done, Path):
                 put_files(done.parent, [units_file(here, shard.name)])
@@ -217,8 +219,6 @@ def open_tools(workplace: Workplace) -> Tools:
 
 
 def _on_one_thread() -> None:
-    from threadpoolctl import threadpool_limits
-
     # What is loaded by now, and what will be.
     threadpool_limits(1)
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
