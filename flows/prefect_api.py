@@ -25,6 +25,13 @@ from pipeline.errors import StreamAudioError
 START_S = 180.0
 """On a busy machine the server's imports and its database take a while."""
 
+OWN_SETTINGS = {
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+"""Of our server: nobody looks at its page, and it tells nobody of itself."""
+
 
 @contextlib.contextmanager
 def prefect_api() -> Iterator[None]:
@@ -80,7 +87,7 @@ def _started() -> int:
         stdin=subprocess.PIPE,
         pass_fds=[listening.fileno()],
         process_group=0,  # A Ctrl-C at the terminal is the build's, which then ends it without a traceback.
-        env={**os.environ, "PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", **settings},
+        env={**os.environ, **OWN_SETTINGS, **settings},
     )
     port = listening.getsockname()[1]
     listening.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -57,8 +58,7 @@ def kill_a_worker(corpus: Path, name: bytes) -> None:
     """Once a shard is there, kill one of our processes whose command line holds `name`."""
     while not list(corpus.glob(".state/shards/*.json")):
         time.sleep(0.02)
-    # Of workers and what they were forked from, a worker.
-    for pid in reversed(list(below(os.getpid()))):
+    for pid in below(os.getpid()):
         try:
             if name in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
@@ -159,7 +159,13 @@ def test_workers_of_all_machines_share_a_budget(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_killed_worker_process_ends_the_build_which_goes_on_when_run_again(starter, tmp_path, undisturbed):
     out, recipe = tmp_path / "corpus", Recipe.model_validate(RECIPE)
-    threading.Thread(target=kill_a_worker, args=(out, b"forkserver"), daemon=True).start()
+
+    def kill() -> None:
+        while not list(out.glob(".state/shards/*.json")):
+            time.sleep(0.02)
+        multiprocessing.active_children()[0].kill()
+
+    threading.Thread(target=kill, daemon=True).start()
     with pytest.raises(WorkerLost, match="again to resume"):
         build_corpus(recipe, starter, out, workers=1)
     assert not (out / "manifest.json").exists()
