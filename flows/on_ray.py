@@ -14,6 +14,9 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.prefect_api import raise_first
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 """Times that Ray starts a task anew after its worker was lost."""
+PACKAGES = ("flows", "pipeline", "prompts", "schemas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ def replay_on_ray(replay: Replay, *, workers: int, runner: Runner) -> None:
 
 @contextlib.contextmanager
 def _opened(workers: int, runner: Runner) -> Iterator[Any]:
+    _check_working_folder()
     try:
         import ray
     except ImportError as error:
@@ -142,6 +147,19 @@ def _all(
         except ray.exceptions.RayError as error:
             failed.append(WorkerLost(f"{name!r}: its worker was lost ({_line(error)}); run the same to resume"))
     raise_first(failed)
+
+
+def _check_working_folder() -> None:
+    """Ray's workers look for modules in the folder that the command is run in before they look anywhere else."""
+    folder = str(Path.cwd())
+    for name in PACKAGES:
+        here, ours = PathFinder.find_spec(name, [folder]), find_spec(name)
+        # What has no origin is a folder without __init__.py, and comes last.
+        if here is not None and ours is not None and here.origin not in (None, ours.origin):
+            raise BadInput(
+                f"{folder!r} holds a package {name!r} of its own, which Ray's workers would take for ours; "
+                "run the command in another folder"
+            )
 
 
 def _check_gpus(ray: Any, gpus: float) -> None:

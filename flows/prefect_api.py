@@ -83,7 +83,8 @@ def _started() -> int:
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     server = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(listening.fileno())],
+        # -P: a folder `flows` where the command is run is somebody else's.
+        [sys.executable, "-P", "-m", __name__, str(listening.fileno())],
         stdin=subprocess.PIPE,
         pass_fds=[listening.fileno()],
         process_group=0,  # A Ctrl-C at the terminal is the build's, which then ends it without a traceback.

@@ -21,12 +21,19 @@ from pipeline.errors import WorkerLost
 BUILD = ("pipeline.corpus_build", "faiss", "pandas")
 REPLAY = ("pipeline.validation.replay.run",)
 """What workers will need. None of these modules starts a thread that a fork would lose."""
+SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def load_ahead(modules: Sequence[str]) -> None:
     """Let the process that workers are forked from load these while the caller does other things."""
     multiprocessing.set_forkserver_preload(list(modules))
-    forkserver.ensure_running()
+    # It would look into the working folder first, where a `pipeline` or `pandas.py` is somebody else's.
+    before = os.environ.get(SAFE_PATH, "")
+    os.environ[SAFE_PATH] = "1"
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ[SAFE_PATH] = before  # Empty is as good as none.
 
 
 @contextlib.contextmanager

@@ -190,6 +190,38 @@ def test_nothing_outlives_a_killed_build(starter, tmp_path, recipe_file):
         time.sleep(0.1)
 
 
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with modules that have our names and those of what we use."""
+    folder = tmp_path / "work"
+    for name in ("flows", "pipeline"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("raise SystemExit('somebody else’s')")
+    (folder / "pandas.py").write_text("raise SystemExit('somebody else’s')")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_modules_in_the_working_folder_are_left_alone(starter, tmp_path, recipe_file, working_folder):
+    command = [
+        Path(sys.executable).with_name("streamaudio"),
+        "build",
+        recipe_file,
+        "--library",
+        starter,
+        "--limit",
+        "2",
+    ]
+    built = subprocess.run([*command, "--out", tmp_path / "corpus"], cwd=working_folder, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "corpus/manifest.json").is_file()
+
+
+def test_where_ray_would_take_them_for_ours_it_is_refused(tmp_path, working_folder):
+    with pytest.raises(BadInput, match=r"package 'flows'.*another folder"):
+        build_on_ray(Workplace(tmp_path, tmp_path), ["a"], workers=1, runner=Runner())
+
+
 def test_without_ray_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependency, match=r"streamaudio-builder\[ray\]"):
