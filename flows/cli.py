@@ -191,7 +191,8 @@ def build(
 
     ray = runner_of(runner, address, gpus)
     loaded = load_recipe(recipe)
-    if marks is None and not (mode == "new" and (out_folder / "manifest.json").exists()):
+    finished = mode == "new" and isinstance(out_folder, Path) and (out_folder / "manifest.json").is_file()
+    if marks is None and not finished:
         # Both load programs for seconds, and so do the modules below.
         if ray is None:
             load_ahead(BUILD)

@@ -312,8 +312,17 @@ def test_a_store_that_fails_is_told_and_a_shaky_one_tried_again(stored: UPath, h
     assert hashes(out) == hashes(here / "corpus")
 
 
-def test_a_store_that_is_not_there_is_told(server: S3Server) -> None:
+def test_a_store_that_is_not_there_is_told(server: S3Server, here: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(EndpointDown, match="the object store cannot be used"), outages_told():
         read(UPath("s3://store/x", endpoint_url=url))
+    (tmp_path / "recipe.yaml").write_text(RECIPE.model_dump_json())
+    streamaudio = [sys.executable, "-c", "from flows.cli import main; main()"]
+    command = [*streamaudio, "build", tmp_path / "recipe.yaml", "--library", here / "library", "--out", "s3://store/x"]
+    told = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "AWS_ENDPOINT_URL": url}, capture_output=True, text=True
+    )
+    assert told.returncode not in (0, 1)
+    assert "the object store cannot be used (Could not connect" in told.stderr
+    assert "Traceback" not in told.stderr
