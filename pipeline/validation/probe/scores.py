@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -90,15 +90,17 @@ def examine(probe: Probe, examples: Sequence[Example]) -> Scores:
     return score([probe.listen(e.features).replies for e in examples], examples)
 
 
-def by_chance(examples: Sequence[Example], seed: int = 0) -> Scores:
+def by_chance(examples: Sequence[Example]) -> Scores:
     """Replies at random, as often as they are due: the mean of a hundred draws."""
-    draw = rng(seed, 0, "probe chance")
+    return Scores(*(type(values[0])(np.mean(values)) for values in zip(*map(astuple, chances(examples)), strict=True)))
+
+
+def chances(examples: Sequence[Example]) -> Iterator[Scores]:
+    """Those draws, one by one."""
+    draw = rng(0, 0, "probe chance")
     rate = sum(len(e.labels) for e in examples) / max(1, sum(e.chunks for e in examples))
-    draws = [
-        astuple(score([np.flatnonzero(draw.random(e.chunks) < rate).tolist() for e in examples], examples))
-        for _ in range(CHANCES)
-    ]
-    return Scores(*(type(values[0])(np.mean(values)) for values in zip(*draws, strict=True)))
+    for _ in range(CHANCES):
+        yield score([np.flatnonzero(draw.random(e.chunks) < rate).tolist() for e in examples], examples)
 
 
 def always_silent(examples: Sequence[Example]) -> Scores:
