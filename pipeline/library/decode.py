@@ -1,6 +1,7 @@
 """A sound file of any common format to 16 kHz mono float32, or the reason why not."""
 
 import math
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ SUFFIXES = (
 )
 
 _BLOCK_FRAMES = 1 << 20
+_SHORT_CHUNK = re.compile(r"(?:data|SSND|Data Size) *: \d+ \(should be \d+\)")
+"""How libsndfile says that a file ends before its samples do. Of a file's own length or an odd number of bytes it says
+"should be", too, and nothing is missing there."""
 
 
 class Unreadable(Exception):
@@ -92,7 +96,7 @@ def _read(path: Path, max_clip_s: float) -> tuple[NDArray[np.float32], int, int]
             _check_length(expected / rate, max_clip_s)
             # Without a Xing header the length of an MP3 is an estimate, off by up to two frames.
             slack = 2 * 1_152 if file.format == "MP3" else 0
-            truncated = "should be" in file.extra_info or (file.format == "OGG" and not _ogg_is_whole(path))
+            truncated = _SHORT_CHUNK.search(file.extra_info) or (file.format == "OGG" and not _ogg_is_whole(path))
             blocks = list(_mono_blocks(file))
     except soundfile.LibsndfileError as error:
         raise Unreadable(f"is no readable audio ({error.error_string.rstrip('.')}); replace or remove it") from error

@@ -3,6 +3,7 @@
 import math
 import shutil
 import subprocess
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,20 @@ def test_truncated_files_are_refused(tmp_path, name, kept):
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: int(len(content) * kept)])
     refuse(tmp_path / name, "truncated|no readable audio")
+
+
+@pytest.mark.parametrize("odd", [True, False], ids=["odd bytes, not padded", "a file length of its own"])
+def test_a_careless_header_is_no_truncation(tmp_path, odd):
+    tone = 0.5 * np.sin(np.arange(16_001) / 20)
+    soundfile.write(tmp_path / "a.wav", tone, 16_000, "PCM_U8" if odd else "PCM_16")
+    content = (tmp_path / "a.wav").read_bytes()
+    if odd:
+        content = content[: content.index(b"data") + 8 + 16_001]
+    else:
+        content = content[:4] + struct.pack("<I", len(content)) + content[8:]
+    (tmp_path / "a.wav").write_bytes(content)
+    assert "should be" in soundfile.SoundFile(tmp_path / "a.wav").extra_info
+    assert decode(tmp_path / "a.wav").samples == pytest.approx(tone, abs=0.01)
 
 
 def test_nan_and_infinite_samples_are_refused(tmp_path):
