@@ -34,10 +34,11 @@ def train_probe(recipe: ProbeRecipe, on_progress: Progress) -> Probe:
         answers=CRITERIA,
         params=recipe.training,
         seed=recipe.seed,
-        tune=rendered("tune", recipe.scenes.tuned_on),
+        tune=rendered("tune", recipe.scenes.tuned_on) if recipe.threshold is None else (),
         on_progress=_on(on_progress, "training"),
     )
-    card = probe.card.model_copy(update={"trained": recipe})
+    threshold = recipe.threshold or probe.card.threshold
+    card = probe.card.model_copy(update={"trained": recipe, "threshold": threshold})
     return Probe(probe.network, card, policy=probe.policy)
 
 

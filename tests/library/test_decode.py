@@ -2,8 +2,8 @@
 
 import math
 import shutil
-import subprocess
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np

@@ -21,6 +21,7 @@ from pipeline.synthesis.espeak import EspeakEngine
 from pipeline.synthesis.kinds import COUNTERPARTS, KINDS, render
 from pipeline.timing import last_chunk
 from pipeline.validation.probe.examples import Example, Label, Occasion, example, family
+from pipeline.validation.probe.varied import VARIED, recorded
 from schemas.composition import CompositionParams
 from schemas.conditioning import TfjpParams
 from schemas.probe import ProbeScenes
@@ -47,10 +48,14 @@ EVENTS = (5, 9)
 TRIGGERS, COUNTERS, VOICES, REPEATS = 0.27, 0.15, 0.15, 0.06
 """Shares of a scene's events: dangers, what is mistaken for them, speech, the sound before once more."""
 SUSTAINED_S = (1.5, 6.0)
+FADE_SAMPLES = 80
 ROOMS = 0.35
 CONDITIONED = 0.6
 """Of the sounds; the probe shall not mind whether somebody trimmed them."""
 SPEEDS = (0.75, 1.33)
+VARIED_SHARE, RECORDED = 0.5, 0.5
+"""Shares of the renderings for training: those as varied as recordings are, where a kind has such; those that went
+through a microphone and a file. The examinations have neither, but for the recordings themselves."""
 BLENDED, BLEND_DB = 0.2, (-6.0, 6.0)
 """Share of the renderings for training that sound together with another kind of the same class: kinds nobody has heard
 lie between those one knows."""
@@ -101,11 +106,17 @@ class Palette:
     def _rendered(self, kind: str, variant: int) -> Take:
         draw = rng(self.seed, f"{kind} {variant}", f"probe {self.part}")
         spec = KINDS[kind]
-        duration_s = float(draw.uniform(*SUSTAINED_S)) if spec.sustained else None
-        samples = _sped(render(kind, draw, duration_s=duration_s), draw)
+        taught = self.part in ("train", "tune")
+        if taught and kind in VARIED and draw.random() < VARIED_SHARE:
+            samples = _varied(kind, draw)
+        else:
+            duration_s = float(draw.uniform(*SUSTAINED_S)) if spec.sustained else None
+            samples = _sped(render(kind, draw, duration_s=duration_s), draw)
         if self.part == "train" and draw.random() < BLENDED:
             alike = [k for k in (*self.triggers, *self.benign) if answer_of(k) == answer_of(kind)]
             samples = _blended(samples, render(_pick(alike, draw), draw), draw)
+        if taught and draw.random() < RECORDED:
+            samples = recorded(samples, draw)
         samples = _conditioned(samples, "sfx", draw)
         return Take(kind, samples, answer_of(kind), family(answer_of(kind), spec.kind, spec.domain))
 
@@ -215,6 +226,17 @@ def _sped(samples: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Played slower or faster, pitch and all."""
     length = round(len(samples) / float(draw.uniform(*SPEEDS)))
     return np.interp(np.linspace(0, len(samples) - 1, length), np.arange(len(samples)), samples).astype(np.float32)
+
+
+def _varied(kind: str, draw: np.random.Generator) -> np.ndarray:
+    """The kind as varied as recordings of it are."""
+    renderer, lengths_s = VARIED[kind]
+    spec = KINDS[kind]
+    low, high = lengths_s or (SUSTAINED_S if spec.sustained else spec.duration_s)
+    samples = renderer(draw, round(draw.uniform(low, high) * SAMPLE_RATE))
+    fade = np.minimum(1, np.arange(1, len(samples) + 1) / FADE_SAMPLES)
+    samples = samples * fade * fade[::-1]
+    return (0.85 * samples / np.abs(samples).max()).astype(np.float32)
 
 
 def _blended(one: np.ndarray, other: np.ndarray, draw: np.random.Generator) -> np.ndarray:

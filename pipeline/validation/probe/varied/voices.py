@@ -1,0 +1,178 @@
+"""Throats: people in distress, people otherwise, and animals."""
+
+import numpy as np
+
+from pipeline.synthesis.procedural.dsp import (
+    Signal,
+    add,
+    arch,
+    band_noise,
+    buzz,
+    curve,
+    drift,
+    moving_formant,
+    phase,
+    resonate,
+    samples,
+    unit,
+)
+
+from .kind import Rng, contour, ratio, repeated, seconds, swell, varied
+
+VOWELS = (
+    (800, 1200, 2700, 3600),
+    (650, 1080, 2500, 3500),
+    (550, 1700, 2500, 3500),
+    (480, 950, 2400, 3400),
+    (350, 2200, 2900, 3700),
+    (700, 1650, 2500, 3600),
+    (420, 1300, 2300, 3300),
+)
+"""First four resonances in hertz, of a tract of ordinary length."""
+
+
+def throat(rng: Rng, pitch_hz: Signal, *, tract: float | None = None, breath: float | None = None) -> Signal:
+    """A voice along a curve of pitch: any vowel or a glide between two, pressed or breathy, clear or rough.
+
+    `tract` multiplies the resonances (above 1 is a shorter tract), `breath` is the part of noise; drawn where None.
+    """
+    n = len(pitch_hz)
+    tract = ratio(rng, 0.85, 1.3) if tract is None else tract
+    breath = ratio(rng, 0.03, 0.8) if breath is None else breath
+    pitch = pitch_hz * (1 + ratio(rng, 0.005, 0.06) * drift(rng, n, rng.uniform(10, 60), -1, 1))
+    if rng.random() < 0.35:
+        pitch = pitch * (1 + rng.uniform(0.005, 0.04) * np.sin(phase(rng.uniform(4, 9), n)))
+    pitch = np.minimum(pitch, 3000)
+    source = buzz(pitch, n, open_quotient=rng.uniform(0.35, 0.8))
+    if rng.random() < 0.5:  # folds that swing every second or third time
+        source = source * (1 + rng.uniform(0.1, 0.7) * np.sin(phase(pitch / rng.choice((2, 3)), n)))
+    if rng.random() < 0.5:
+        shaking = drift(rng, n, 6, rng.uniform(25, 60), rng.uniform(60, 140))
+        source = source * (1 + rng.uniform(0.1, 0.7) * np.sin(phase(shaking, n)))
+    source = source + 2 * breath * np.std(source) * band_noise(rng, n, 500, rng.uniform(3500, 7500))
+    begin = VOWELS[rng.integers(len(VOWELS))]
+    end = VOWELS[rng.integers(len(VOWELS))] if rng.random() < 0.4 else begin
+    gains = (1, rng.uniform(0.3, 1), rng.uniform(0.1, 0.8), rng.uniform(0.05, 0.6))
+    out = np.zeros(n)
+    for first, last, width, gain in zip(begin, end, (110, 170, 260, 330), gains, strict=True):
+        width_hz = width * rng.uniform(0.7, 2)
+        if end is begin:
+            out += gain * resonate(source, first * tract * rng.uniform(0.93, 1.07), width_hz)
+        else:
+            out += gain * moving_formant(source, np.linspace(first, last, n) * tract, width_hz)
+    if rng.random() < 0.4:
+        out = np.tanh(unit(out) * rng.uniform(1, 4))
+    return unit(out)
+
+
+# -- distress ------------------------------------------------------------------------------------
+
+
+@varied(0.5, 2.5)
+def scream(rng: Rng, n: int) -> Signal:
+    low = ratio(rng, 380, 1100)
+    return throat(rng, contour(rng, n, low, low * rng.uniform(1.1, 1.8))) * swell(rng, n)
+
+
+@varied(0.3, 1.6)
+def pain_cry(rng: Rng, n: int) -> Signal:
+    low = ratio(rng, 150, 450)
+    return throat(rng, contour(rng, n, low, low * rng.uniform(1.2, 2.2))) * swell(rng, n)
+
+
+@varied()
+def baby_cry(rng: Rng, n: int) -> Signal:
+    pitch, tract = ratio(rng, 300, 620), ratio(rng, 1.2, 1.7)
+
+    def wail(m: int) -> Signal:
+        rise = curve(m, (0, 0.8), (0.2, rng.uniform(1.1, 1.4)), (0.8, 1.1), (1, 0.75)) * drift(rng, m, 6, 0.96, 1.05)
+        return throat(rng, pitch * rise, tract=tract, breath=ratio(rng, 0.03, 0.5)) * arch(m, 0.12, 0.3)
+
+    return repeated(rng, n, wail, (0.3, 1.3), (0.08, 0.5))
+
+
+# -- people --------------------------------------------------------------------------------------
+
+
+@varied(0.6, 4.0)
+def laughter(rng: Rng, n: int) -> Signal:
+    pitch, tract, every = ratio(rng, 110, 520), ratio(rng, 0.85, 1.3), rng.uniform(0.11, 0.28)
+    out, at = np.zeros(n), rng.uniform(0, 0.1)
+    while at + every < seconds(n):
+        m = samples(every * rng.uniform(0.5, 0.9))
+        syllable = throat(rng, pitch * contour(rng, m, 0.85, 1.2), tract=tract, breath=ratio(rng, 0.2, 1.2))
+        add(out, syllable * curve(m, (0, 0), (0.25, 1), (0.6, 0.6), (1, 0)), samples(at), rng.uniform(0.3, 1))
+        at += every * rng.uniform(0.85, 1.2) if rng.random() < 0.92 else rng.uniform(0.2, 0.5)
+    return out
+
+
+@varied(0.4, 1.4)
+def sneeze(rng: Rng, n: int) -> Signal:
+    before = int(n * rng.uniform(0.15, 0.5))
+    m = n - before
+    out = np.zeros(n)
+    breath = unit(band_noise(rng, before, 700, 5000)) * curve(before, (0, 0), (0.8, 1), (1, 0))
+    add(out, breath, 0, rng.uniform(0.1, 0.5))
+    blast = unit(band_noise(rng, m, ratio(rng, 300, 1500), ratio(rng, 3000, 7500)))
+    voice = throat(rng, ratio(rng, 120, 450) * contour(rng, m, 0.7, 1.3)) * curve(
+        m, (0, 0), (0.1, 1), (0.5, 0.3), (1, 0)
+    )
+    add(out, blast * curve(m, (0, 0), (0.04, 1), (0.3, 0.4), (1, 0)) + rng.uniform(0.2, 1.5) * voice, before)
+    return out
+
+
+@varied()
+def crowd_cheer(rng: Rng, n: int) -> Signal:
+    out = np.zeros(n)
+    for _ in range(rng.integers(4, 14)):
+        voice = throat(rng, ratio(rng, 120, 600) * contour(rng, n, 0.85, 1.25), breath=ratio(rng, 0.1, 1))
+        out += voice * drift(rng, n, rng.uniform(1, 5), 0, 1)
+    return unit(out) * drift(rng, n, 1, 0.4, 1) + rng.uniform(0.1, 0.8) * unit(band_noise(rng, n, 300, 3500))
+
+
+# -- animals -------------------------------------------------------------------------------------
+
+
+def call(rng: Rng, n: int, low_hz: float, high_hz: float) -> Signal:
+    """One call of an animal of any size."""
+    pitch = ratio(rng, low_hz, high_hz)
+    curved = contour(rng, n, pitch, pitch * rng.uniform(1.05, 1.8))
+    return throat(rng, curved, tract=ratio(rng, 0.5, 1.6), breath=ratio(rng, 0.02, 0.5)) * swell(rng, n)
+
+
+@varied(0.5, 4.0)
+def cow_moo(rng: Rng, n: int) -> Signal:
+    return call(rng, n, 80, 420)
+
+
+@varied(0.3, 1.5)
+def cat_meow(rng: Rng, n: int) -> Signal:
+    return call(rng, n, 300, 900)
+
+
+@varied(0.3, 2.5)
+def owl(rng: Rng, n: int) -> Signal:
+    return call(rng, n, 220, 900)
+
+
+@varied(0.15, 2.5)
+def dog_bark(rng: Rng, n: int) -> Signal:
+    pitch, tract = ratio(rng, 150, 900), ratio(rng, 0.6, 1.4)
+
+    def bark(m: int) -> Signal:
+        burst = curve(m, (0, 0), (rng.uniform(0.03, 0.2), 1), (rng.uniform(0.4, 0.7), 0.6), (1, 0))
+        return throat(rng, pitch * contour(rng, m, 0.7, 1.3), tract=tract, breath=ratio(rng, 0.2, 1.5)) * burst
+
+    return repeated(rng, n, bark, (0.09, 0.3), (0.05, 0.6))
+
+
+@varied(0.8, 3.0)
+def rooster(rng: Rng, n: int) -> Signal:
+    out, at, pitch = np.zeros(n), 0.0, ratio(rng, 350, 800)
+    for part in rng.dirichlet((2, 1.5, 2, 4)) * seconds(n) * 0.95:
+        m = samples(part * 0.85)
+        if m > 400:
+            note = throat(rng, pitch * contour(rng, m, 0.8, 1.5), breath=ratio(rng, 0.1, 0.6))
+            add(out, note * arch(m, 0.15, 0.3), samples(at), rng.uniform(0.5, 1))
+        at += part
+    return out
