@@ -16,7 +16,7 @@ class _Frozen(BaseModel):
 class ProbeScenes(_Frozen):
     """The corpus that a probe renders for itself."""
 
-    streams: Count = 2200
+    streams: Count = 2000
     tuned_on: Count = 100
     """Further streams, of other seeds, that the threshold is chosen on where the recipe has none."""
     trigger_variants: Count = 100

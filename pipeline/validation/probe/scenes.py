@@ -50,10 +50,12 @@ TRIGGERS, COUNTERS, VOICES, REPEATS = 0.27, 0.15, 0.15, 0.06
 SUSTAINED_S = (1.5, 6.0)
 FADE_SAMPLES = 80
 ROOMS = 0.35
+DRY = 0.25
+"""Share of the scenes for training that have neither a bed nor noise."""
 CONDITIONED = 0.6
 """Of the sounds; the probe shall not mind whether somebody trimmed them."""
 SPEEDS = (0.75, 1.33)
-VARIED_SHARE, RECORDED = 0.5, 0.5
+VARIED_SHARE, RECORDED = 0.6, 0.5
 """Shares of the renderings for training: those as varied as recordings are, where a kind has such; those that went
 through a microphone and a file. The examinations have neither, but for the recordings themselves."""
 BLENDED, BLEND_DB = 0.2, (-6.0, 6.0)
@@ -76,6 +78,7 @@ class Palette:
 
     def __init__(self, params: ProbeScenes, part: Part, seed: int, held_out: Collection[str] = HELD_OUT_KINDS) -> None:
         self.params, self.part, self.seed = params, part, seed
+        self.taught = part in ("train", "tune")
         self._takes: dict[tuple[str, int], Take] = {}
         wanted = [k for k in KINDS.values() if (k.name in held_out) == (part == "kinds")]
         self.triggers = [k.name for k in wanted if answer_of(k.name)]
@@ -106,8 +109,7 @@ class Palette:
     def _rendered(self, kind: str, variant: int) -> Take:
         draw = rng(self.seed, f"{kind} {variant}", f"probe {self.part}")
         spec = KINDS[kind]
-        taught = self.part in ("train", "tune")
-        if taught and kind in VARIED and draw.random() < VARIED_SHARE:
+        if self.taught and kind in VARIED and draw.random() < VARIED_SHARE:
             samples = _varied(kind, draw)
         else:
             duration_s = float(draw.uniform(*SUSTAINED_S)) if spec.sustained else None
@@ -115,7 +117,7 @@ class Palette:
         if self.part == "train" and draw.random() < BLENDED:
             alike = [k for k in (*self.triggers, *self.benign) if answer_of(k) == answer_of(kind)]
             samples = _blended(samples, render(_pick(alike, draw), draw), draw)
-        if taught and draw.random() < RECORDED:
+        if self.taught and draw.random() < RECORDED:
             samples = recorded(samples, draw)
         samples = _conditioned(samples, "sfx", draw)
         return Take(kind, samples, answer_of(kind), family(answer_of(kind), spec.kind, spec.domain))
@@ -171,7 +173,9 @@ def _scene(palette: Palette, number: int) -> Example:
     ]
     for i in range(int(draw.integers(3))):
         elements.append(Element(f"b{i}", palette.take(_pick(palette.benign, draw), draw).samples, role="background"))
-    elements.append(Element("bed", _bed(palette, draw), role="ambient", whole_stream=True))
+    dry = palette.taught and draw.random() < DRY
+    if not dry:
+        elements.append(Element("bed", _bed(palette, draw), role="ambient", whole_stream=True))
     params = CompositionParams()
     timeline = lay_out(elements, params=params, rng=draw)
     noise = [
@@ -179,7 +183,7 @@ def _scene(palette: Palette, number: int) -> Example:
         NoiseTrack("ambient", [_bed(palette, draw)], float(draw.uniform(10, 25))),
     ]
     room = _room(draw) if draw.random() < ROOMS else None
-    mix = compose(timeline, noise, params=params, rng=draw, room_ir=room)
+    mix = compose(timeline, [] if dry else noise, params=params, rng=draw, room_ir=room)
     families = np.zeros(timeline.total_samples // CHUNK_SAMPLES, np.int64)
     labels, occasions = list[Label](), list[Occasion]()
     for i, take in enumerate(takes):

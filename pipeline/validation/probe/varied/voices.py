@@ -133,46 +133,67 @@ def crowd_cheer(rng: Rng, n: int) -> Signal:
 # -- animals -------------------------------------------------------------------------------------
 
 
+def muzzle(rng: Rng, pitch_hz: Signal, size: float, breath: float) -> Signal:
+    """The voice of an animal: no vowels, but one to four resonances anywhere, sharp or dull; `size` of 1 is a dog's."""
+    n = len(pitch_hz)
+    pitch = np.minimum(pitch_hz * (1 + ratio(rng, 0.003, 0.08) * drift(rng, n, rng.uniform(10, 80), -1, 1)), 5000)
+    source = buzz(pitch, n, open_quotient=rng.uniform(0.3, 0.9))
+    if rng.random() < 0.5:  # a rattle, a bleat, a growl
+        shaking = drift(rng, n, 4, rng.uniform(8, 25), rng.uniform(25, 70))
+        source = source * (1 + rng.uniform(0.2, 1) * np.sin(phase(shaking, n)))
+    source = source + 2 * breath * np.std(source) * band_noise(rng, n, ratio(rng, 150, 1500), rng.uniform(3000, 7800))
+    out = rng.uniform(0, 0.5) * unit(source)
+    for _ in range(rng.integers(1, 5)):
+        middle, width = ratio(rng, 250, 4500) / size, ratio(rng, 60, 700)
+        glide = rng.uniform(0.7, 1.4) if rng.random() < 0.4 else 1.0
+        if glide == 1.0:
+            out = out + rng.uniform(0.2, 1) * unit(resonate(source, middle, width))
+        else:
+            out = out + rng.uniform(0.2, 1) * unit(moving_formant(source, middle * np.linspace(1, glide, n), width))
+    return unit(out)
+
+
 def call(rng: Rng, n: int, low_hz: float, high_hz: float) -> Signal:
-    """One call of an animal of any size."""
+    """One call of an animal of any size, from a growl to a squeak."""
     pitch = ratio(rng, low_hz, high_hz)
-    curved = contour(rng, n, pitch, pitch * rng.uniform(1.05, 1.8))
-    return throat(rng, curved, tract=ratio(rng, 0.5, 1.6), breath=ratio(rng, 0.02, 0.5)) * swell(rng, n)
+    curved = contour(rng, n, pitch, pitch * rng.uniform(1.02, 1.8))
+    size = (300 / pitch) ** 0.5 * ratio(rng, 0.7, 1.4)
+    return muzzle(rng, curved, size, ratio(rng, 0.02, 2.0)) * swell(rng, n)
 
 
 @varied(0.5, 4.0)
 def cow_moo(rng: Rng, n: int) -> Signal:
-    return call(rng, n, 80, 420)
+    return call(rng, n, 40, 300)
 
 
-@varied(0.3, 1.5)
+@varied(0.3, 2.0)
 def cat_meow(rng: Rng, n: int) -> Signal:
-    return call(rng, n, 300, 900)
+    return call(rng, n, 250, 1200)
 
 
 @varied(0.3, 2.5)
 def owl(rng: Rng, n: int) -> Signal:
-    return call(rng, n, 220, 900)
+    return call(rng, n, 200, 900)
 
 
 @varied(0.15, 2.5)
 def dog_bark(rng: Rng, n: int) -> Signal:
-    pitch, tract = ratio(rng, 150, 900), ratio(rng, 0.6, 1.4)
+    pitch, size = ratio(rng, 120, 1200), ratio(rng, 0.6, 1.6)
 
     def bark(m: int) -> Signal:
         burst = curve(m, (0, 0), (rng.uniform(0.03, 0.2), 1), (rng.uniform(0.4, 0.7), 0.6), (1, 0))
-        return throat(rng, pitch * contour(rng, m, 0.7, 1.3), tract=tract, breath=ratio(rng, 0.2, 1.5)) * burst
+        return muzzle(rng, pitch * contour(rng, m, 0.7, 1.3), size, ratio(rng, 0.2, 2.0)) * burst
 
-    return repeated(rng, n, bark, (0.09, 0.3), (0.05, 0.6))
+    return repeated(rng, n, bark, (0.06, 0.3), (0.04, 0.6))
 
 
 @varied(0.8, 3.0)
 def rooster(rng: Rng, n: int) -> Signal:
-    out, at, pitch = np.zeros(n), 0.0, ratio(rng, 350, 800)
+    out, at, pitch, size = np.zeros(n), 0.0, ratio(rng, 300, 900), ratio(rng, 0.5, 1)
     for part in rng.dirichlet((2, 1.5, 2, 4)) * seconds(n) * 0.95:
         m = samples(part * 0.85)
         if m > 400:
-            note = throat(rng, pitch * contour(rng, m, 0.8, 1.5), breath=ratio(rng, 0.1, 0.6))
-            add(out, note * arch(m, 0.15, 0.3), samples(at), rng.uniform(0.5, 1))
+            crow = muzzle(rng, pitch * contour(rng, m, 0.8, 1.5), size, ratio(rng, 0.1, 0.8))
+            add(out, crow * arch(m, 0.15, 0.3), samples(at), rng.uniform(0.5, 1))
         at += part
     return out
