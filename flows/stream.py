@@ -123,9 +123,11 @@ def run_files(
     counts.summary(mode=mode, skipped=run.skipped, evictions=run.state.evictions, ended=ended)
 
 
-def run_probe(files: list[tuple[str, NDArray[np.float32]]], emit: Emit, *, gap_s: float) -> None:
+def run_probe(
+    files: list[tuple[str, NDArray[np.float32]]], emit: Emit, *, gap_s: float, threshold: float | None = None
+) -> None:
     """Run recordings through the bundled probe as one session; `emit` a line per chunk, then a summary."""
-    probe, counts = load_probe(), _Counts(emit)
+    probe, counts = load_probe(threshold=threshold), _Counts(emit)
     state = probe.start()
     for part in with_gaps(files, gap_s):
         for chunk in part.samples.reshape(-1, CHUNK_SAMPLES):

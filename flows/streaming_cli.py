@@ -60,6 +60,9 @@ def stream(
     clock: Annotated[
         str, typer.Option(help="With --fifo: measured (simulated time, real costs), live, or costs in ms as 60,45,25.")
     ] = "measured",
+    threshold: Annotated[
+        float | None, typer.Option(help="Probability from which the probe replies, between 0 and 1 [its own: 0.2].")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per chunk, then a summary.")] = False,
     eviction: EvictionPolicy = "none",
     max_positions: MaxPositions = None,
@@ -87,8 +90,12 @@ def stream(
                 "--fifo, --max-returned-tokens and --system-prompt are for a model with words; the bundled probe has "
                 "none; pass --checkpoint DIR too"
             )
-        run_probe(recordings(audio), emit, gap_s=gap_s)
+        if threshold is not None and not 0 < threshold < 1:
+            raise BadInput(f"--threshold {threshold:g} is no probability between 0 and 1; lower ones reply more often")
+        run_probe(recordings(audio), emit, gap_s=gap_s, threshold=threshold)
         return
+    if threshold is not None:
+        raise BadInput("--threshold is the bundled probe's; leave it out, or leave --checkpoint out")
     files = recordings(audio)
     sampling = Sampling(temperature, top_k, top_p)
     options = ModelOptions(checkpoint, system_prompt, device, dtype, compiled, sampling, eviction, max_positions, seed)

@@ -42,6 +42,8 @@ class ProbeListener(_Listener):
     """A safetensors file of `streamaudio probe train`; None: the bundled one."""
     policy: Policy = "strict"
     """Which sounds deserve a reply."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Probability from which it replies; None: that of the weights."""
 
 
 class SessionListener(_Listener):

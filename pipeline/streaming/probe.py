@@ -258,8 +258,10 @@ def save_weights(probe: Probe, path: Path) -> None:
     save_file(tensors, path, metadata={"card": probe.card.model_dump_json()})
 
 
-def load_probe(path: Path | None = None, *, policy: Policy = "strict") -> Probe:
+def load_probe(path: Path | None = None, *, policy: Policy = "strict", threshold: float | None = None) -> Probe:
     """The probe of a file that `save_weights` wrote; without one the bundled probe.
+
+    `threshold`, in (0, 1), is the probability from which it replies; without it that of the file.
 
     Raises:
         BadInput: not such a file.
@@ -279,6 +281,8 @@ def load_probe(path: Path | None = None, *, policy: Policy = "strict") -> Probe:
     if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in expected.items()}:
         raise BadInput(f"{str(path)!r} holds weights of another network; train the probe again with this version")
     network.load_state_dict(tensors, strict=False)
+    if threshold is not None:
+        card = card.model_copy(update={"threshold": threshold})
     return Probe(network, card, policy=policy)
 
 

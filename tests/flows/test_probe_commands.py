@@ -21,6 +21,7 @@ TINY = """
 seed: 3
 scenes: {streams: 2, tuned_on: 1, trigger_variants: 1, benign_variants: 1, lines: 1}
 training: {epochs: 1, batch: 2}
+threshold: 0.35
 """
 
 
@@ -61,6 +62,7 @@ def test_train_and_test(streamaudio: Streamaudio, tmp_path: Path) -> None:
         assert trained.status == 0, trained.err
     assert (tmp_path / "one").read_bytes() == (tmp_path / "same").read_bytes()
     assert load_probe(tmp_path / "one").card.trained is not None
+    assert load_probe(tmp_path / "one").card.threshold == 0.35
     figures = tmp_path / "figures.json"
     tested = streamaudio("probe", "test", "--weights", tmp_path / "one", "--streams", "1", "--json", figures)
     assert tested.status == 0, tested.err

@@ -153,6 +153,10 @@ def test_the_probe_decides_as_it_does_by_itself(tmp_path: Path) -> None:
     assert tuple(reply.chunk for reply in outcome.replies) == whole.replies
     np.testing.assert_allclose([chunk.score or 0 for chunk in outcome.chunks], whole.respond, atol=1e-4)
     assert all(chunk.latency_ms is not None for chunk in outcome.chunks)
+    eager = ProbeListener(weights=str(tmp_path / "probe.safetensors"), threshold=float(whole.respond.min()))
+    (outcome,) = hear(ProbeReplay(eager), iter(chunks))
+    assert outcome.replies[0].chunk == 0
+    assert load_probe(tmp_path / "probe.safetensors").card.threshold == 0.82
 
 
 # -- audio-chat -------------------------------------------------------------------------------------

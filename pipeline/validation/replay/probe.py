@@ -27,8 +27,8 @@ class ProbeReplay:
     def open(self) -> None:
         from pipeline.streaming.probe import load_probe
 
-        weights = self._settings.weights
-        self._probe = load_probe(None if weights is None else Path(weights), policy=self._settings.policy)
+        weights = None if self._settings.weights is None else Path(self._settings.weights)
+        self._probe = load_probe(weights, policy=self._settings.policy, threshold=self._settings.threshold)
 
     def close(self) -> None:
         self._probe = None
