@@ -44,6 +44,5 @@ class ProbeRecipe(_Frozen):
     scenes: ProbeScenes = ProbeScenes()
     training: ProbeTraining = ProbeTraining()
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = 0.2
-    """Probability from which a reply is given. Of a recording the probe is seldom as sure as of what it was taught:
-    0.2 has the best mean of F1 over rendered scenes and over recordings that are in no examination (docs/probe.md);
-    null chooses it on rendered scenes alone."""
+    """Probability from which a reply is given. Of a recording the probe is seldom as sure as of what it was taught;
+    0.2 is a compromise between both (docs/probe.md). null chooses it on rendered scenes alone."""

@@ -4,7 +4,7 @@
     streamaudio library import FOLDER --out LIB
     streamaudio probe test --library LIB
 
-`sounds.csv` names 370 sounds of 35 packages of Debian 12 (2 to 1,300 MB each): screams, cries, horns, sirens, tyres,
+`sounds.csv` names 370 sounds of 35 packages of Debian 12 (1 to 1,300 MB each): screams, cries, horns, sirens, tyres,
 breaking glass, thunder, and animals, doors, steps, engines, instruments. They are chosen by their file names alone, and
 captioned by them; nobody listened. Most are recordings, cut and sometimes edited for a game. Two parts, by package:
 `development` helped to decide how the probe is trained, `examination` did not. Licences are each package's own
