@@ -75,6 +75,15 @@ def test_every_kind_renders_as_promised(kind: str) -> None:
         assert spec.duration_s[0] - 0.001 <= len(x) / RATE <= spec.duration_s[1] + 0.001
 
 
+@pytest.mark.parametrize("kind", sorted(k for k, spec in KINDS.items() if not spec.sustained))
+def test_the_shortest_renders_whatever_is_drawn(kind: str) -> None:
+    shortest_s = KINDS[kind].duration_s[0]
+    for seed in range(12):
+        x = render(kind, np.random.default_rng(seed), duration_s=shortest_s)
+        assert np.isfinite(x).all()
+        assert len(x) / RATE == pytest.approx(shortest_s, abs=0.001)
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_same_seed_same_bytes_other_seed_other_sound(kind: str) -> None:
     again = render(kind, np.random.default_rng(1), duration_s=SUSTAINED_S if KINDS[kind].sustained else None)

@@ -287,7 +287,8 @@ def ratchet(rng: Rng, n: int) -> Signal:
 def wrench_drop(rng: Rng, n: int) -> Signal:
     out, at, gap, gain, base = np.zeros(n), 0.0, rng.uniform(0.16, 0.24), 1.0, rng.uniform(900, 1500)
     for _ in range(rng.integers(3, 6)):
-        m = n - samples(at)
+        if (m := n - samples(at)) <= 0:
+            break
         add(out, strike(rng, m, base, METAL, min(0.5, m / 16_000), noise=0.6), samples(at), gain)
         at, gap, gain = at + gap, gap * 0.6, gain * 0.5
     return room(out, rng, t60_s=0.4) * curve(n, (0, 1), (0.8, 1), (1, 0))
