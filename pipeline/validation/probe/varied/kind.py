@@ -61,4 +61,5 @@ def repeated(
 
 
 def seconds(n: int) -> float:
+    """How long `n` samples last."""
     return n / RATE
