@@ -94,7 +94,9 @@ def _read(path: Path, max_clip_s: float) -> tuple[NDArray[np.float32], int, int]
             rate, channels, expected = file.samplerate, file.channels, file.frames
             _check_rate(rate)
             _check_length(expected / rate, max_clip_s)
-            # Without a Xing header the length of an MP3 is an estimate, off by up to two frames.
+            if file.format == "MP3" and not _mp3_states_its_length(path):
+                expected = 0  # an estimate from the size of the file, tags and all
+            # What an encoder adds and a decoder takes away again.
             slack = 2 * 1_152 if file.format == "MP3" else 0
             truncated = _SHORT_CHUNK.search(file.extra_info) or (file.format == "OGG" and not _ogg_is_whole(path))
             blocks = list(_mono_blocks(file))
@@ -124,6 +126,18 @@ def _ogg_is_whole(path: Path) -> bool:
     if len(page) < 27 or len(page) < 27 + page[26]:
         return False
     return bool(page[5] & 4) and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+
+
+def _mp3_states_its_length(path: Path) -> bool:
+    """Whether a Xing, Info or VBRI header follows the ID3v2 tag, if there is one (its length: 4 times 7 bits)."""
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head.startswith(b"ID3"):
+            tag = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
+            file.seek(tag)
+            head = b""
+        head += file.read(2_048)  # the longest frame at 320 kbit/s has 1,441 bytes
+    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 def _read_with_ffmpeg(path: Path, max_clip_s: float) -> tuple[NDArray[np.float32], int, int]:

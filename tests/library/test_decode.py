@@ -110,6 +110,19 @@ def test_a_careless_header_is_no_truncation(tmp_path, odd):
     assert decode(tmp_path / "a.wav").samples == pytest.approx(tone, abs=0.01)
 
 
+def test_a_tag_is_no_part_of_an_mp3_without_a_stated_length(tmp_path):
+    soundfile.write(tmp_path / "a.mp3", 0.1 * np.random.default_rng(0).standard_normal(32_000), 16_000)
+    content = (tmp_path / "a.mp3").read_bytes()
+    header = next(mark for mark in (b"Xing", b"Info") if mark in content)
+    tag = b"ID3\x03\x00\x00" + bytes([0, 2, 0, 0]) + bytes(2 << 14)
+    (tmp_path / "a.mp3").write_bytes(tag + content.replace(header, b"\0\0\0\0", 1))
+    assert soundfile.info(tmp_path / "a.mp3").frames > 40_000, "the tag counts in the estimate"
+    assert len(decode(tmp_path / "a.mp3").samples) == pytest.approx(32_000, abs=2 * 1_152)
+    cut = tag + content[: len(content) * 7 // 10]
+    (tmp_path / "cut.mp3").write_bytes(cut)
+    refuse(tmp_path / "cut.mp3", "truncated")
+
+
 def test_nan_and_infinite_samples_are_refused(tmp_path):
     for value in (np.nan, np.inf):
         samples = np.zeros(1_600, np.float32)
