@@ -90,8 +90,6 @@ def stream(
                 "--fifo, --max-returned-tokens and --system-prompt are for a model with words; the bundled probe has "
                 "none; pass --checkpoint DIR too"
             )
-        if threshold is not None and not 0 < threshold < 1:
-            raise BadInput(f"--threshold {threshold:g} is no probability between 0 and 1; lower ones reply more often")
         run_probe(recordings(audio), emit, gap_s=gap_s, threshold=threshold)
         return
     if threshold is not None:

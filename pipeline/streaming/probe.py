@@ -264,8 +264,12 @@ def load_probe(path: Path | None = None, *, policy: Policy = "strict", threshold
     `threshold`, in (0, 1), is the probability from which it replies; without it that of the file.
 
     Raises:
-        BadInput: not such a file.
+        BadInput: not such a file, or no such threshold.
     """
+    if threshold is not None and not 0 < threshold < 1:
+        raise BadInput(
+            f"a threshold of {threshold:g} is no probability between 0 and 1; a lower one replies more often"
+        )
     path = path or Path(str(resources.files("pipeline.streaming"))) / BUNDLED
     try:
         with safe_open(path, framework="pt", device="cpu") as file:

@@ -112,7 +112,7 @@ def test_fifo_on_a_given_clock(stream: Callable[..., Run], golden: Path, golden_
         (["--checkpoint", "nowhere"], "'nowhere' is no folder and no hub id"),
         (["--checkpoint", ".", "--mode", "sideways"], "--mode"),
         (["--checkpoint", ".", "--threshold", "0.3"], "--threshold is the bundled probe's"),
-        (["--threshold", "1"], "--threshold 1 is no probability"),
+        (["--threshold", "1"], "a threshold of 1 is no probability"),
         (["--checkpoint", ".", "--fifo", "--max-returned-tokens", "9"], "--max-returned-tokens"),
     ],
 )
