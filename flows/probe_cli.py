@@ -24,7 +24,7 @@ def probe_train(
         Path | None, typer.Option(help="YAML (schemas/probe.py); the bundled probe's recipe without it.")
     ] = None,
 ) -> None:
-    """Render scenes, train a probe on them, choose its threshold and write its weights."""
+    """Render scenes, train a probe on them and write its weights."""
     from flows.probe import train_probe
     from pipeline.config import load_as
     from pipeline.errors import BadInput
