@@ -226,7 +226,7 @@ def main() -> None:
             hours = sum(example.chunks for example in streams) * 0.4 / 3600
             labels = sum(len(example.labels) for example in streams)
             print(f"{arm}: {len(streams)} streams, {hours:.2f} h, {labels} replies")
-        params = ProbeTraining(epochs=a.epochs)
+        params = ProbeTraining(epochs=a.epochs, batch=8)
         arms = {arm: [taught(streams, params, seed) for seed in range(a.seeds)] for arm, streams in corpora.items()}
         figures = examined(arms, tests)
     print("\nthe paper, trigger accuracy of another model on other streams:")

@@ -59,7 +59,7 @@ def main() -> None:
         params = ProbeScenes(streams=arguments.streams, tuned_on=60)
         taught = list(scenes("train", params.streams, params, seed=number, held_out=kinds))
         tuned = list(scenes("tune", params.tuned_on, params, seed=number, held_out=kinds))
-        probe = train(taught, answers=CRITERIA, params=ProbeTraining(), seed=number, tune=tuned)
+        probe = train(taught, answers=CRITERIA, params=ProbeTraining(epochs=8), seed=number, tune=tuned)
         held = list(scenes("kinds", arguments.examined, params, seed=number, held_out=kinds))
         replies = [probe.listen(example.features).replies for example in held]
         examples += held

@@ -61,7 +61,7 @@ def stream(
         str, typer.Option(help="With --fifo: measured (simulated time, real costs), live, or costs in ms as 60,45,25.")
     ] = "measured",
     threshold: Annotated[
-        float | None, typer.Option(help="Probability from which the probe replies, between 0 and 1 [its own: 0.2].")
+        float | None, typer.Option(help="Probability from which the probe replies, between 0 and 1 [its own: 0.4].")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per chunk, then a summary.")] = False,
     eviction: EvictionPolicy = "none",

@@ -27,7 +27,7 @@ from schemas.probe import ProbeTraining
 FOLDS = 5
 MAX_TAUGHT = 750
 """Streams that probes are trained on at most; more would cost time and change little."""
-TRAINING = ProbeTraining(epochs=4, rate=1e-3)
+TRAINING = ProbeTraining(epochs=4, batch=8, rate=1e-3)
 NEAR_CHUNKS = 2
 """A reply may be heard so much earlier or later than its label."""
 CONFIDENT = 0.6

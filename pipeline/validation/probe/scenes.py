@@ -21,7 +21,8 @@ from pipeline.synthesis.espeak import EspeakEngine
 from pipeline.synthesis.kinds import COUNTERPARTS, KINDS, render
 from pipeline.timing import last_chunk
 from pipeline.validation.probe.examples import Example, Label, Occasion, example, family
-from pipeline.validation.probe.varied import VARIED, recorded
+from pipeline.validation.probe.varied import OTHERS, VARIED, recorded
+from pipeline.validation.probe.varied.kind import Renderer, ratio
 from schemas.composition import CompositionParams
 from schemas.conditioning import TfjpParams
 from schemas.probe import ProbeScenes
@@ -50,8 +51,10 @@ TRIGGERS, COUNTERS, VOICES, REPEATS = 0.27, 0.15, 0.15, 0.06
 SUSTAINED_S = (1.5, 6.0)
 FADE_SAMPLES = 80
 ROOMS = 0.35
-DRY = 0.25
-"""Share of the scenes for training that have neither a bed nor noise."""
+DRY = 0.35
+"""Share of the scenes for training that are foreground alone: no backgrounds, no bed, no noise."""
+OFTEN = {"pain_cry": 4, "scream": 4, "emergency_siren": 2, "glass_breaking": 2, "horn_close": 2, "tyre_screech": 2}
+"""Dangers of which the world has most sorts: how often each is taught beside the others, in as many more variants."""
 CONDITIONED = 0.6
 """Of the sounds; the probe shall not mind whether somebody trimmed them."""
 SPEEDS = (0.75, 1.33)
@@ -83,6 +86,9 @@ class Palette:
         wanted = [k for k in KINDS.values() if (k.name in held_out) == (part == "kinds")]
         self.triggers = [k.name for k in wanted if answer_of(k.name)]
         self.benign = [k.name for k in wanted if not answer_of(k.name) and k.domain != "ambience"]
+        if self.taught:
+            self.triggers = [name for name in self.triggers for _ in range(OFTEN.get(name, 1))]
+            self.benign += OTHERS
         self.beds = [k.name for k in wanted if k.sustained and k.kind != "music"]
         self.voices = [
             voice
@@ -94,6 +100,8 @@ class Palette:
     def take(self, kind: str, draw: np.random.Generator) -> Take:
         """One of the kind's variants."""
         count = self.params.trigger_variants if answer_of(kind) else self.params.benign_variants
+        if self.taught:
+            count *= OFTEN.get(kind, 1)
         variant = int(draw.integers(count))
         if (kind, variant) not in self._takes:
             self._takes[kind, variant] = self._rendered(kind, variant)
@@ -108,19 +116,28 @@ class Palette:
 
     def _rendered(self, kind: str, variant: int) -> Take:
         draw = rng(self.seed, f"{kind} {variant}", f"probe {self.part}")
-        spec = KINDS[kind]
-        if self.taught and kind in VARIED and draw.random() < VARIED_SHARE:
-            samples = _varied(kind, draw)
-        else:
-            duration_s = float(draw.uniform(*SUSTAINED_S)) if spec.sustained else None
-            samples = _sped(render(kind, draw, duration_s=duration_s), draw)
+        samples = self._sound(kind, draw)
         if self.part == "train" and draw.random() < BLENDED:
             alike = [k for k in (*self.triggers, *self.benign) if answer_of(k) == answer_of(kind)]
-            samples = _blended(samples, render(_pick(alike, draw), draw), draw)
+            samples = _blended(samples, self._sound(_pick(alike, draw), draw), draw)
         if self.taught and draw.random() < RECORDED:
             samples = recorded(samples, draw)
         samples = _conditioned(samples, "sfx", draw)
+        if kind in OTHERS:
+            return Take(kind, samples, None, family(None, "sfx", OTHERS[kind].domain))
+        spec = KINDS[kind]
         return Take(kind, samples, answer_of(kind), family(answer_of(kind), spec.kind, spec.domain))
+
+    def _sound(self, kind: str, draw: np.random.Generator) -> np.ndarray:
+        """The kind as corpora have it, or as varied as recordings of it are."""
+        if kind in OTHERS:
+            return _varied(OTHERS[kind].renderer, OTHERS[kind].duration_s, draw)
+        spec = KINDS[kind]
+        if self.taught and kind in VARIED and draw.random() < VARIED_SHARE:
+            renderer, lengths_s = VARIED[kind]
+            return _varied(renderer, lengths_s or (SUSTAINED_S if spec.sustained else spec.duration_s), draw)
+        duration_s = float(draw.uniform(*SUSTAINED_S)) if spec.sustained else None
+        return _sped(render(kind, draw, duration_s=duration_s), draw)
 
     def _spoken(self, variant: int) -> Take:
         draw = rng(self.seed, f"line {variant}", f"probe {self.part}")
@@ -134,7 +151,7 @@ class Palette:
 
 def answer_of(kind: str) -> str | None:
     """Why a kind of sound is answered under one policy or another; None where it never is."""
-    return KINDS[kind].criterion or COMFORTED.get(kind)
+    return KINDS[kind].criterion or COMFORTED.get(kind) if kind in KINDS else None
 
 
 def scenes(
@@ -171,9 +188,9 @@ def _scene(palette: Palette, number: int) -> Example:
         )
         for i, take in enumerate(takes)
     ]
-    for i in range(int(draw.integers(3))):
-        elements.append(Element(f"b{i}", palette.take(_pick(palette.benign, draw), draw).samples, role="background"))
     dry = palette.taught and draw.random() < DRY
+    for i in range(0 if dry else int(draw.integers(3))):
+        elements.append(Element(f"b{i}", palette.take(_pick(palette.benign, draw), draw).samples, role="background"))
     if not dry:
         elements.append(Element("bed", _bed(palette, draw), role="ambient", whole_stream=True))
     params = CompositionParams()
@@ -232,12 +249,9 @@ def _sped(samples: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     return np.interp(np.linspace(0, len(samples) - 1, length), np.arange(len(samples)), samples).astype(np.float32)
 
 
-def _varied(kind: str, draw: np.random.Generator) -> np.ndarray:
-    """The kind as varied as recordings of it are."""
-    renderer, lengths_s = VARIED[kind]
-    spec = KINDS[kind]
-    low, high = lengths_s or (SUSTAINED_S if spec.sustained else spec.duration_s)
-    samples = renderer(draw, round(draw.uniform(low, high) * SAMPLE_RATE))
+def _varied(renderer: Renderer, lengths_s: tuple[float, float], draw: np.random.Generator) -> np.ndarray:
+    """One sound of a renderer of VARIED or OTHERS; short ones are as frequent as long ones."""
+    samples = renderer(draw, round(ratio(draw, *lengths_s) * SAMPLE_RATE))
     fade = np.minimum(1, np.arange(1, len(samples) + 1) / FADE_SAMPLES)
     samples = samples * fade * fade[::-1]
     return (0.85 * samples / np.abs(samples).max()).astype(np.float32)

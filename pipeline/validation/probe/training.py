@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.errors import BadInput
@@ -34,13 +35,14 @@ def train(
     params: ProbeTraining,
     seed: int,
     begin: Probe | None = None,
+    odds: Mapping[str, float] | None = None,
     tune: Sequence[Example] = (),
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Probe:
     """A probe of `answers` from `examples`; with `begin` it goes on from that one's ears.
 
-    The threshold is the one with the best F1 on `tune`, 0.5 without. Equal arguments give equal weights on one machine
-    with one number of threads.
+    `odds` multiply those of an answer when training is over. The threshold is the one with the best F1 on `tune`, 0.5
+    without. Equal arguments give equal weights on one machine with one number of threads.
 
     Raises:
         BadInput: no example has a label.
@@ -54,6 +56,9 @@ def train(
             kept = {n: t for n, t in begin.network.state_dict().items() if not n.startswith("answer.")}
             network.load_state_dict(kept, strict=False)
         _fit(network, examples, answers, params, seed, on_progress)
+    with torch.no_grad():
+        for answer, factor in (odds or {}).items():
+            network.answer.bias[1 + answers.index(answer)] += math.log(factor)
     probe = Probe(network, Card(answers=tuple(answers)), policy="assist")
     if tune:
         card = probe.card.model_copy(update={"threshold": best_threshold(probe, tune)})
@@ -74,12 +79,23 @@ def _fit(
     window_chunks = min(WINDOW_CHUNKS, max(example.chunks for example in examples))
     windows = [(i, start) for i, e in enumerate(examples) for start in _starts(e.chunks, window_chunks)]
     steps = params.epochs * -(-len(windows) // params.batch)
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": weights, "weight_decay": params.decay}, {"params": others, "weight_decay": 0.0}], lr=params.rate
+    # Muon takes matrices: the kernels as such, on the same memory. What gives the answers stays with AdamW.
+    kernels = [
+        (p, nn.Parameter(p.detach().flatten(1)))
+        for name, p in network.named_parameters()
+        if p.ndim > 1 and not name.startswith(("answer.", "family."))
+    ]
+    others = [p for p in network.parameters() if all(p is not kernel for kernel, _ in kernels)]
+    muon = torch.optim.Muon(
+        [matrix for _, matrix in kernels],
+        lr=params.rate,
+        weight_decay=params.decay,
+        adjust_lr_fn="match_rms_adamw",
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, params.rate, total_steps=steps, pct_start=0.15)
+    adam = torch.optim.AdamW(others, lr=params.rate, weight_decay=params.decay)
+    schedules = [
+        torch.optim.lr_scheduler.OneCycleLR(o, params.rate, total_steps=steps, pct_start=0.15) for o in (muon, adam)
+    ]
     network.train()
     done = 0
     for _ in range(params.epochs):
@@ -88,11 +104,15 @@ def _fit(
             batch = [windows[i] for i in order[at : at + params.batch]]
             stretches = [_window(examples[i], targets[i], start, window_chunks, draw) for i, start in batch]
             loss = _loss(network, stretches, draw)
-            optimizer.zero_grad(set_to_none=True)
+            network.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
+            for kernel, matrix in kernels:
+                matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1)
+            for optimizer in (muon, adam):
+                optimizer.step()
+            for schedule in schedules:
+                schedule.step()
             done += 1
             on_progress(done, steps)
     network.eval()

@@ -70,6 +70,15 @@ def test_the_same_seed_gives_the_same_weights(streams: list[Example]) -> None:
     assert not one.equal(other)
 
 
+def test_odds_make_an_answer_likelier_by_just_as_much(streams: list[Example]) -> None:
+    plain, likelier = (
+        train(streams[:4], answers=RESPOND, params=ProbeTraining(epochs=1), seed=0, odds=odds)
+        for odds in (None, {"respond": 4.0})
+    )
+    before, after = (probe.listen(streams[5].features).respond.astype(float) for probe in (plain, likelier))
+    assert after / (1 - after) == pytest.approx(4 * before / (1 - before), rel=1e-3)
+
+
 def test_nothing_is_learnt_from_silence(streams: list[Example]) -> None:
     silent = [replace(streams[0], labels=())]
     with pytest.raises(BadInput, match="without a reply"):

@@ -5,8 +5,8 @@ doors in the world no two are alike. Here pitch, timbre, rhythm, length and roug
 `recorded` does to a sound what microphones, files and small loudspeakers do. Corpora are made without any of it.
 """
 
-from . import matter, signals, voices
-from .kind import VARIED
+from . import matter, others, signals, voices
+from .kind import OTHERS, VARIED
 from .recorder import recorded
 
-__all__ = ["VARIED", "matter", "recorded", "signals", "voices"]
+__all__ = ["OTHERS", "VARIED", "matter", "others", "recorded", "signals", "voices"]

@@ -1,6 +1,7 @@
 """How a varied renderer registers, and the draws that all of them share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +19,28 @@ def varied(*duration_s: float) -> Callable[[Renderer], Renderer]:
 
     def register(renderer: Renderer) -> Renderer:
         VARIED[renderer.__name__] = renderer, (duration_s[0], duration_s[1]) if duration_s else None
+        return renderer
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A benign kind that the synthesizer has not, taught so that it is left alone."""
+
+    renderer: Renderer
+    domain: str
+    duration_s: tuple[float, float]
+
+
+OTHERS: dict[str, Other] = {}
+
+
+def other(domain: str, low_s: float, high_s: float) -> Callable[[Renderer], Renderer]:
+    """Register `(rng, n) -> n samples` as a kind of its own, of `low_s` to `high_s` seconds."""
+
+    def register(renderer: Renderer) -> Renderer:
+        OTHERS[renderer.__name__] = Other(renderer, domain, (low_s, high_s))
         return renderer
 
     return register

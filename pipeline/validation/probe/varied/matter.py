@@ -96,6 +96,58 @@ def tyre_screech(rng: Rng, n: int) -> Signal:
     return out * flutter * arch(n, rng.uniform(0.01, 0.3), rng.uniform(0.1, 0.6))
 
 
+@varied(0.8, 4.0)
+def tree_cracking(rng: Rng, n: int) -> Signal:
+    out, breaks = np.zeros(n), rng.uniform(0.1, 0.6)
+    for at in rng.beta(2, 2, int(ratio(rng, 10, 150))) * breaks * 1.3:
+        add(out, snap(rng, ratio(rng, 200, 2500), ratio(rng, 0.01, 0.1)), int(at * n), ratio(rng, 0.1, 1))
+    creak = buzz(drift(rng, n, 5, 12, ratio(rng, 40, 120)), n, open_quotient=rng.uniform(0.1, 0.3))
+    wood = (ratio(rng, 250, 900), 80, 2), (ratio(rng, 700, 2500), 130, 2)
+    out += (
+        rng.uniform(0, 0.8) * unit(formants(creak, *wood)) * curve(n, (0, 0.5), (breaks, 1), (breaks + 0.1, 0), (1, 0))
+    )
+    leaves = unit(band_noise(rng, n, ratio(rng, 500, 2000), 7000))
+    out += rng.uniform(0, 0.8) * leaves * curve(n, (0, 0), (breaks, 0.1), (breaks + 0.2, 1), (1, 0))
+    add(out, thump(rng, samples(0.8)), int(n * min(0.9, breaks + rng.uniform(0.05, 0.25))), rng.uniform(0.3, 1.5))
+    return room(out, rng, t60_s=rng.uniform(0.2, 1.2), wet=rng.uniform(0, 0.4))
+
+
+@varied(1.2, 6.0)
+def rockfall(rng: Rng, n: int) -> Signal:
+    out, surge = np.zeros(n), rng.uniform(0.15, 0.6)
+    for at in rng.beta(1.5, 1.5 * (1 - surge) / surge, int(ratio(rng, 8, 60) * seconds(n))):
+        rock = strike(
+            rng,
+            samples(0.3),
+            ratio(rng, 70, 1200),
+            WOOD,
+            ratio(rng, 0.03, 0.25),
+            noise=rng.uniform(0.8, 3),
+            noise_hz=ratio(rng, 1000, 6000),
+        )
+        add(out, rock, int(at * n * 0.95), ratio(rng, 0.1, 1))
+    rumble = unit(lowpass(coloured_noise(rng, n, rng.uniform(1, 2.2), low_hz=40), ratio(rng, 150, 1500)))
+    out = unit(out) + rng.uniform(0.1, 1.2) * rumble * drift(rng, n, 6, 0.3, 1)
+    return room(out, rng, t60_s=rng.uniform(0.3, 1.5), wet=rng.uniform(0.05, 0.5)) * curve(
+        n, (0, 0.2), (surge, 1), (1, 0)
+    )
+
+
+@varied(1.5, 8.0)
+def hailstorm(rng: Rng, n: int) -> Signal:
+    base, material = ratio(rng, 250, 2500), WOOD if rng.random() < 0.6 else METAL_BAR
+    stones = [
+        strike(
+            rng, samples(0.12), base * ratio(rng, 0.5, 2), material, ratio(rng, 0.02, 0.12), noise=1.5, noise_hz=6000
+        )
+        for _ in range(12)
+    ]
+    out = np.zeros(n)
+    for at in sprinkled(rng, n, ratio(rng, 25, 250), 800):
+        add(out, stones[rng.integers(12)], at, ratio(rng, 0.1, 1))
+    return unit(out) + rng.uniform(0, 0.3) * unit(band_noise(rng, n, 600, 6000))
+
+
 # -- at home -------------------------------------------------------------------------------------
 
 

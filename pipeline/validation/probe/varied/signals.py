@@ -17,6 +17,7 @@ from pipeline.synthesis.procedural.dsp import (
     room,
     samples,
     sine,
+    strike,
     times,
     unit,
 )
@@ -27,6 +28,7 @@ from .voices import throat
 
 TWO_TONES = ((1.0,), (1.0, 1.12), (1.0, 1.19), (1.0, 1.25), (1.0, 1.33), (1.0, 1.5))
 CHORDS = ((1.0, 1.26, 1.5), (1.0, 1.19, 1.5, 1.78), *TWO_TONES[2:])
+BELL = (0.5, 1, 1.19, 1.5, 2, 2.74, 3.8, 5.2)
 SCALE = (0, 2, 4, 5, 7, 9, 11, 12, 14, 16)
 
 
@@ -119,6 +121,47 @@ def storm_siren(rng: Rng, n: int) -> Signal:
     far = room(unit(tone), rng, t60_s=rng.uniform(0.5, 2.5), wet=rng.uniform(0.2, 0.8))
     edges = curve(n, (0, 0), (rng.uniform(0.03, 0.2), 1), (rng.uniform(0.7, 0.95), 1), (1, 0))
     return far * edges * drift(rng, n, rng.uniform(0.4, 2), rng.uniform(0.4, 0.8), 1)
+
+
+def pulsed(rng: Rng, n: int, tone: Signal, every_s: tuple[float, float], group: tuple[int, int]) -> Signal:
+    """A tone that comes in groups of equal beeps."""
+    period, on = rng.uniform(*every_s), rng.uniform(0.25, 0.8)
+    beeps, pause = int(rng.integers(*group)), rng.uniform(0, 3) * rng.integers(2)
+    turn = times(n) % (period * (beeps + pause)) / period
+    gate = ((turn % 1 < on) & (turn < beeps)).astype(float)
+    width = samples(rng.uniform(0.002, 0.012))
+    return tone * np.convolve(gate, np.ones(width) / width, "same")
+
+
+@varied(1.2, 6.0)
+def smoke_alarm(rng: Rng, n: int) -> Signal:
+    pitch = ratio(rng, 2000, 4000) * (1 + rng.uniform(0, 0.15) * (times(n) * ratio(rng, 2, 12) % 1) * rng.integers(2))
+    tone = harmonic(pitch, n, (1, rng.uniform(0, 0.6), rng.uniform(0, 0.3)))
+    piercing = np.tanh(unit(tone) * ratio(rng, 0.5, 4))
+    return room(pulsed(rng, n, piercing, (0.12, 1.1), (1, 5)), rng, t60_s=rng.uniform(0.1, 1), wet=rng.uniform(0, 0.4))
+
+
+@varied(1.5, 6.0)
+def reversing_beeper(rng: Rng, n: int) -> Signal:
+    timbre = rolloff(int(rng.integers(1, 8)), rng.uniform(0.3, 1.5))
+    tone = np.tanh(unit(harmonic(ratio(rng, 700, 1800), n, timbre)) * ratio(rng, 0.5, 3))
+    return room(pulsed(rng, n, tone, (0.6, 1.3), (1, 2)), rng, t60_s=rng.uniform(0.1, 1), wet=rng.uniform(0, 0.5))
+
+
+@varied(1.5, 6.0)
+def crossing_bell(rng: Rng, n: int) -> Signal:
+    base, length_s = ratio(rng, 450, 1500), ratio(rng, 0.3, 1.5)
+    every, out = rng.uniform(0.15, 0.55), np.zeros(n)
+    for at in np.arange(0, max(every, seconds(n) - 0.3), every):
+        clang = strike(rng, samples(0.8), base, BELL, length_s, noise=rng.uniform(0.05, 0.8), noise_hz=6000)
+        add(out, clang, samples(at), rng.uniform(0.7, 1))
+    return out
+
+
+@varied(0.4, 5.0)
+def microwave_beep(rng: Rng, n: int) -> Signal:
+    tone = harmonic(ratio(rng, 800, 3500), n, (1, rng.uniform(0, 0.3)))
+    return pulsed(rng, n, tone, (0.3, 1.3), (1, 6))
 
 
 @varied()

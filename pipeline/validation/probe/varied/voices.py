@@ -14,6 +14,7 @@ from pipeline.synthesis.procedural.dsp import (
     phase,
     resonate,
     samples,
+    sine,
     unit,
 )
 
@@ -65,6 +66,21 @@ def throat(rng: Rng, pitch_hz: Signal, *, tract: float | None = None, breath: fl
     return unit(out)
 
 
+def hack(rng: Rng, m: int, pitch_hz: float, tract: float) -> Signal:
+    """One cough: a burst of breath and some voice."""
+    blast = unit(band_noise(rng, m, ratio(rng, 200, 800), ratio(rng, 2500, 7500)))
+    voice = throat(rng, pitch_hz * contour(rng, m, 0.7, 1.3), tract=tract)
+    burst = curve(m, (0, 0), (rng.uniform(0.02, 0.1), 1), (rng.uniform(0.25, 0.5), 0.4), (1, 0))
+    return blast * burst + rng.uniform(0.1, 1) * voice * arch(m, 0.15, 0.5)
+
+
+def gasp(rng: Rng, m: int) -> Signal:
+    """A breath drawn in, more or less strained."""
+    air = unit(band_noise(rng, m, ratio(rng, 500, 1500), ratio(rng, 2500, 7500)))
+    strain = throat(rng, curve(m, (0, ratio(rng, 150, 400)), (1, ratio(rng, 300, 800))))
+    return (air + rng.uniform(0, 1) * strain) * arch(m, 0.4, 0.25)
+
+
 # -- distress ------------------------------------------------------------------------------------
 
 
@@ -74,10 +90,51 @@ def scream(rng: Rng, n: int) -> Signal:
     return throat(rng, contour(rng, n, low, low * rng.uniform(1.1, 1.8))) * swell(rng, n)
 
 
-@varied(0.3, 1.6)
+@varied(0.2, 1.8)
 def pain_cry(rng: Rng, n: int) -> Signal:
-    low = ratio(rng, 150, 450)
-    return throat(rng, contour(rng, n, low, low * rng.uniform(1.2, 2.2))) * swell(rng, n)
+    low = ratio(rng, 90, 450)
+    voice = throat(rng, contour(rng, n, low, low * rng.uniform(1.1, 2.2)))
+    if rng.random() < 0.4:
+        return voice * swell(rng, n)
+    # Pressed out at once, and the breath after it.
+    onset, end = rng.uniform(0.02, 0.15), rng.uniform(0.5, 0.85)
+    grunt = voice * curve(n, (0, 0), (onset, 1), (end, rng.uniform(0.4, 1)), (1, 0))
+    breath = unit(band_noise(rng, n, ratio(rng, 300, 1500), ratio(rng, 2500, 7000)))
+    return grunt + rng.uniform(0, 0.3) * breath * curve(n, (0, 0), (end * 0.8, 0), (end, 1), (1, 0))
+
+
+@varied(1.2, 5.0)
+def coughing_fit(rng: Rng, n: int) -> Signal:
+    pitch, tract = ratio(rng, 90, 350), ratio(rng, 0.85, 1.3)
+    fit = repeated(rng, n, lambda m: hack(rng, m, pitch, tract), (0.12, 0.45), (0.02, 0.25))
+    gasps = repeated(rng, n, lambda m: gasp(rng, m), (0.2, 0.5), (0.4, 1.5))
+    return fit + rng.uniform(0, 0.35) * gasps
+
+
+@varied(1.0, 4.5)
+def choking(rng: Rng, n: int) -> Signal:
+    pitch, tract = ratio(rng, 35, 130), ratio(rng, 0.85, 1.2)
+
+    def gag(m: int) -> Signal:
+        creak = throat(rng, pitch * drift(rng, m, 20, 0.6, 1.5), tract=tract, breath=ratio(rng, 0.1, 1))
+        return creak * arch(m, rng.uniform(0.05, 0.3), rng.uniform(0.2, 0.6))
+
+    gags = repeated(rng, n, gag, (0.1, 0.4), (0.03, 0.4))
+    return gags + rng.uniform(0.2, 1) * repeated(rng, n, lambda m: gasp(rng, m), (0.2, 0.7), (0.15, 0.9))
+
+
+@varied(1.5, 5.0)
+def wheezing(rng: Rng, n: int) -> Signal:
+    whistle = ratio(rng, 300, 1100)
+
+    def breath(m: int) -> Signal:
+        air = unit(band_noise(rng, m, ratio(rng, 300, 1500), ratio(rng, 2500, 7000)))
+        tones = sum(
+            (sine(whistle * step * drift(rng, m, 6, 0.93, 1.07), m) for step in rng.uniform(1, 2.3, 3)), 0 * air
+        )
+        return (air * rng.uniform(0.3, 1) + unit(tones) * rng.uniform(0.2, 1)) * arch(m, 0.2, 0.4)
+
+    return repeated(rng, n, breath, (0.25, 0.9), (0.05, 0.4))
 
 
 @varied()
@@ -104,6 +161,25 @@ def laughter(rng: Rng, n: int) -> Signal:
         add(out, syllable * curve(m, (0, 0), (0.25, 1), (0.6, 0.6), (1, 0)), samples(at), rng.uniform(0.3, 1))
         at += every * rng.uniform(0.85, 1.2) if rng.random() < 0.92 else rng.uniform(0.2, 0.5)
     return out
+
+
+@varied(0.2, 1.2)
+def cough(rng: Rng, n: int) -> Signal:
+    pitch, tract = ratio(rng, 90, 350), ratio(rng, 0.85, 1.3)
+    if n < samples(0.5) or rng.random() < 0.5:
+        return hack(rng, n, pitch, tract)
+    return repeated(rng, n, lambda m: hack(rng, m, pitch, tract), (0.15, 0.35), (0.03, 0.3))
+
+
+@varied(0.4, 2.5)
+def throat_clear(rng: Rng, n: int) -> Signal:
+    pitch, tract, growl = ratio(rng, 70, 250), ratio(rng, 0.85, 1.3), rng.uniform(18, 40)
+
+    def ahem(m: int) -> Signal:
+        voice = throat(rng, pitch * contour(rng, m, 0.7, 1.2), tract=tract, breath=ratio(rng, 0.2, 1))
+        return voice * (1 + 0.5 * sine(growl, m)) * arch(m, 0.12, 0.45)
+
+    return repeated(rng, n, ahem, (0.15, 0.6), (0.05, 0.4))
 
 
 @varied(0.4, 1.4)
