@@ -34,7 +34,7 @@ def train_probe(recipe: ProbeRecipe, on_progress: Progress) -> Probe:
         answers=CRITERIA,
         params=recipe.training,
         seed=recipe.seed,
-        odds=recipe.odds,
+        odds={**recipe.odds},
         tune=rendered("tune", recipe.scenes.tuned_on) if recipe.threshold is None else (),
         on_progress=_on(on_progress, "training"),
     )
