@@ -231,7 +231,7 @@ def splash(rng: Rng, n: int) -> Signal:
 @other("equipment", 0.3, 5.0)
 def motor_whirr(rng: Rng, n: int) -> Signal:
     speed = ratio(rng, 30, 900) * contour(rng, n, rng.uniform(0.4, 1), 1.1)
-    whine = unit(harmonic(speed, n, rolloff(int(rng.integers(3, 25)), rng.uniform(0.2, 1.2)) * 1.0))
+    whine = unit(harmonic(speed, n, rolloff(int(rng.integers(3, 25)), rng.uniform(0.2, 1.2))))
     rattle = unit(band_noise(rng, n, ratio(rng, 300, 2000), 7000)) * (
         1 + rng.uniform(0, 0.8) * np.sin(phase(speed / 4, n))
     )
